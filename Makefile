@@ -1,0 +1,63 @@
+# `make serve` and `make test` are all that a newcomer needs; both set up .venv first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTHONS ?= python3.12 python3.13
+
+.PHONY: serve test check format pythons stress clean help
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make serve    serve echo on 127.0.0.1:7007 and discard on 127.0.0.1:7009
+serve: .venv/.installed
+	@exec $(BIN)/portside serve echo=127.0.0.1:7007 discard=127.0.0.1:7009
+
+#: make test     check the code and run every test
+test: check
+	$(BIN)/python -m pytest -m "not stress"
+
+#: make check    layout, lint, types, the stairs of imports, spelling
+check: .venv/.tested
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+#: make format   lay the code out, mend what can be mended
+format: .venv/.tested
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+#: make pythons  the contract of conns and models on the other Pythons that are here
+pythons:
+	@for python in $(PYTHONS); do \
+		command -v $$python >/dev/null || { echo "no $$python here"; continue; }; \
+		$$python -m venv .venv/$$python && \
+		.venv/$$python/bin/pip install -q -e '.[test]' && \
+		.venv/$$python/bin/python -W error -m pytest tests/contract -m "not stress" || exit 1; \
+	done
+
+#: make stress   minutes of random load
+stress: .venv/.tested
+	$(BIN)/python -m pytest -m stress --timeout 900
+
+#: make clean    remove what these made
+clean:
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Debian has a venv without pip unless python3-venv is installed: pip can make up for it.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv 2>/dev/null || { \
+		$(PYTHON) -m venv --without-pip --clear .venv && \
+		$(PYTHON) -m pip --python .venv/bin/python install -q pip; }
+
+.venv/.installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.tested: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,check]'
+	@touch $@ .venv/.installed
