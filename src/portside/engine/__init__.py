@@ -1,0 +1,77 @@
+"""Waiting, and all that is made of it.
+
+What flows in are descriptors, deadlines and functions; what flows out is a return when
+the time has come. An engine decides how a wait is done; nobody above knows which.
+
+In reading order: `verbs` (what an engine must give), `task` and `scope` (who waits, and
+until when), `bell` and `blocking` (the engine of a plain thread), `waist` (the verbs,
+asked of the engine of this thread), `gate` and `fd` (a socket whose calls wait), then
+what is built on park and wake alone: `slots`, `lock`, `event`, `queue`, `taskgroup`,
+`offload`; `threads` lends them threads.
+
+May import `errors` and `events`.
+"""
+
+from portside.engine.event import Event
+from portside.engine.fd import Buffer, Descriptor, abandon_all
+from portside.engine.gate import Gate
+from portside.engine.lock import Lock
+from portside.engine.offload import Offloader, offload
+from portside.engine.queue import Queue
+from portside.engine.scope import deadline, earliest, now, timeout, unbounded
+from portside.engine.slots import Slots
+from portside.engine.task import Task
+from portside.engine.taskgroup import GroupTask, TaskGroup
+from portside.engine.waist import (
+    call_as_task,
+    cancel,
+    checkpoint,
+    closing,
+    current,
+    park,
+    shield,
+    sleep,
+    spawn,
+    unwatch,
+    wait_any,
+    wait_read,
+    wait_write,
+    wake,
+    watch,
+)
+
+__all__ = [
+    "Buffer",
+    "Descriptor",
+    "Event",
+    "Gate",
+    "GroupTask",
+    "Lock",
+    "Offloader",
+    "Queue",
+    "Slots",
+    "Task",
+    "TaskGroup",
+    "abandon_all",
+    "call_as_task",
+    "cancel",
+    "checkpoint",
+    "closing",
+    "current",
+    "deadline",
+    "earliest",
+    "now",
+    "offload",
+    "park",
+    "shield",
+    "sleep",
+    "spawn",
+    "timeout",
+    "unbounded",
+    "unwatch",
+    "wait_any",
+    "wait_read",
+    "wait_write",
+    "wake",
+    "watch",
+]

@@ -1,0 +1,281 @@
+"""A descriptor: the only place where a call that would block is tried again.
+
+In       a socket; calls on it from the task whose turn it is
+Out      what the call returned, once it could be done
+Source   socket(7), send(2), recv(2), accept(2), connect(2)
+Holds    the socket, until it is closed and the last task inside has left
+Fails    OSError as the kernel gave it; ClosedError, DeadlineError, Cancelled
+
+Every socket is non-blocking. A receive asks the kernel first when the last one filled
+its buffer (there may be more), and waits first when it did not (there is probably
+nothing): so a message costs poll, recv and send, and never a failed recv. An event is a
+hint to ask; what the kernel answers is what counts.
+"""
+
+import errno
+import os
+import socket
+import struct
+import threading
+import weakref
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from portside.engine import waist
+from portside.engine.gate import Gate
+from portside.errors import ClosedError, WouldBlockError
+from portside.events import socket_call
+
+__all__ = ["Buffer", "Descriptor", "abandon_all"]
+
+Buffer = bytes | bytearray | memoryview
+
+Result = TypeVar("Result")
+Socket = socket.socket  # by a name that the property `Descriptor.socket` does not hide
+
+_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close resets, socket(7)
+
+
+_open: "weakref.WeakSet[Descriptor]" = weakref.WeakSet()
+
+
+class Descriptor:
+    """A socket that waits by way of the engine.
+
+    Attributes:
+        reading: the turn to receive or accept.
+        writing: the turn to send or connect.
+        number: the descriptor's number, also after it has been closed.
+    """
+
+    def __init__(self, sock: Socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self.number = sock.fileno()
+        self.reading = Gate(self._left)
+        self.writing = Gate(self._left)
+        self._probably_empty = True
+        self._was_reset = False
+        self._mutex = threading.Lock()  # guards _given_back
+        self._given_back = False
+        _open.add(self)
+
+    @classmethod
+    def open_socket(cls, family: int, kind: int) -> Socket:
+        """Return a new socket, closed at exec from birth."""
+        sock = socket.socket(family, kind)
+        if socket_call.hooks:
+            told = (
+                f"{socket.AddressFamily(family).name}, {socket.SocketKind(kind).name}"
+            )
+            socket_call("socket", sock.fileno(), told, str(sock.fileno()))
+        return sock
+
+    @property
+    def socket(self) -> Socket:
+        """The socket, for its options and addresses."""
+        return self._socket
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed on this side."""
+        return self.reading.closed
+
+    @property
+    def given_back(self) -> bool:
+        """Whether the kernel has the number back: closed, and nobody inside."""
+        return self._given_back
+
+    def receive(self, max_bytes: int) -> bytes:
+        """Return what is there, at least a byte; nothing at the end of the stream."""
+        data = self._reading(self._socket.recv, max_bytes)
+        self._probably_empty = len(data) < max_bytes
+        if socket_call.hooks:
+            socket_call("recv", self.number, "", _told(data))
+        return data
+
+    def receive_into(self, buffer: memoryview) -> int:
+        """Put what is there into buffer and return how much; 0 at the end."""
+        count = self._reading(self._socket.recv_into, buffer)
+        self._probably_empty = count < len(buffer)
+        if socket_call.hooks:
+            socket_call("recv", self.number, "", _told(buffer[:count]))
+        return count
+
+    def send(self, data: Buffer) -> int:
+        """Send the first bytes of data and return how many the kernel took."""
+        count = self._writing(self._socket.send, data)
+        if socket_call.hooks:
+            socket_call("send", self.number, _told(data), str(count))
+        return count
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """Send the first bytes of several buffers, at most IOV_MAX of them."""
+        count = self._writing(self._socket.sendmsg, buffers)
+        if socket_call.hooks:
+            told = f"{len(buffers)} buffers"
+            socket_call("sendmsg", self.number, told, str(count))
+        return count
+
+    def accept_nowait(self) -> tuple[Socket, Any]:
+        """Return the next connection and the address it comes from, if there is one.
+
+        Raises:
+            WouldBlockError: there is none.
+        """
+        try:
+            sock, address = self._socket.accept()
+        except BlockingIOError:
+            raise WouldBlockError from None
+        if socket_call.hooks:
+            told = f"{sock.fileno()} from {_endpoint(address)}"
+            socket_call("accept", self.number, "", told)
+        return sock, address
+
+    def bind(self, address: Any) -> None:
+        """Give the socket its local address; the port may become known only now."""
+        self._socket.bind(address)
+        if socket_call.hooks:
+            wanted, told = _endpoint(address), _endpoint(self._socket.getsockname())
+            result = "ok" if told == wanted else f"ok -> {told}"
+            socket_call("bind", self.number, wanted, result)
+
+    def listen(self, backlog: int) -> None:
+        """Let clients wait to be accepted."""
+        self._socket.listen(backlog)
+        if socket_call.hooks:
+            socket_call("listen", self.number, str(backlog), "ok")
+
+    def connect(self, address: Any) -> None:
+        """Connect; the writing gate's deadline bounds it."""
+        self.writing.check()
+        number = self._socket.connect_ex(address)
+        while number in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+            waist.wait_write(self.number, self.writing.deadline)
+            self.writing.check()
+            number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number == 0 and not self._is_connected():
+                number = errno.EINPROGRESS  # woken early: the handshake goes on
+        if socket_call.hooks:
+            told = "ok" if number == 0 else os.strerror(number).lower()
+            socket_call("connect", self.number, _endpoint(address), told)
+        if number != 0:
+            raise OSError(number, os.strerror(number))
+
+    def shutdown_write(self) -> None:
+        """Tell the peer that nothing more comes (FIN); what was sent still arrives."""
+        if self.closed:
+            raise ClosedError
+        self._socket.shutdown(socket.SHUT_WR)
+        if socket_call.hooks:
+            socket_call("shutdown", self.number, "SHUT_WR", "ok")
+
+    def close(self, *, abort: bool = False) -> None:
+        """Close: whoever is inside gets ClosedError, the last one gives it back.
+
+        Args:
+            abort: reset the connection and drop what has not been sent.
+        """
+        if self.closed:
+            return
+        if abort:
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            except OSError:
+                pass  # the peer has reset it first: what we want is done
+        self.reading.close()
+        self.writing.close()
+        self._left()
+
+    def abandon(self) -> None:
+        """Close our copy of the number and say nothing to the peer: for forks."""
+        self._given_back = True
+        self._socket.close()
+        self.reading.close()
+        self.writing.close()
+        if socket_call.hooks:
+            socket_call("close", self.number, "", "ok, our copy")
+
+    def release(self) -> Socket:
+        """Give the socket to the caller, who closes it; this end is closed."""
+        with self._mutex:
+            self._given_back = True
+        self.reading.close()
+        self.writing.close()
+        waist.closing(self.number)
+        return self._socket
+
+    def _reading(self, call: Callable[[Any], Result], argument: object) -> Result:
+        gate = self.reading
+        if self._probably_empty and not gate.is_over:
+            waist.wait_read(self.number, gate.deadline)
+        while True:
+            gate.check()
+            try:
+                result = call(argument)
+            except BlockingIOError:
+                if gate.is_over:
+                    raise
+            except ConnectionResetError:
+                self._was_reset = True
+                raise
+            else:
+                if not result and self._was_reset:
+                    # The kernel tells a reset once, to whoever asks first, and calls it
+                    # an end from then on: a cut reply would look whole.
+                    raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+                return result
+            waist.wait_read(self.number, gate.deadline)
+
+    def _writing(self, call: Callable[[Any], Result], argument: object) -> Result:
+        gate = self.writing
+        while True:
+            gate.check()
+            try:
+                return call(argument)
+            except BlockingIOError:
+                pass
+            except ConnectionResetError:
+                self._was_reset = True
+                raise
+            waist.wait_write(self.number, gate.deadline)
+
+    def _is_connected(self) -> bool:
+        try:
+            self._socket.getpeername()
+        except OSError:
+            return False
+        return True
+
+    def _left(self) -> None:
+        with self._mutex:
+            last = self.reading.is_empty and self.writing.is_empty
+            if not last or self._given_back:
+                return
+            self._given_back = True
+        waist.closing(self.number)
+        self._socket.close()
+        if socket_call.hooks:
+            socket_call("close", self.number, "", "ok")
+
+
+def abandon_all(keep: Collection[int]) -> None:
+    """Close, in a forked child, our copy of every open descriptor but those to keep."""
+    for descriptor in tuple(_open):
+        if not descriptor.given_back and descriptor.number not in keep:
+            descriptor.abandon()
+
+
+def _told(data: Buffer) -> str:
+    shown = bytes(data[:24])
+    more = " ..." if len(data) > len(shown) else ""
+    return f"{len(data)} bytes {shown!r}{more}" if data else "0 bytes (the end)"
+
+
+def _endpoint(address: Any) -> str:
+    if isinstance(address, tuple):
+        host, port = address[0], address[1]
+        quad = host.removeprefix("::ffff:")  # as in `IPAddress`, it never shows
+        host = host if ":" in quad else quad
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return repr(address)

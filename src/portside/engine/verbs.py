@@ -1,0 +1,78 @@
+"""The waist: what an engine must give, and all that anybody else may ask of it.
+
+::
+
+    wait_read(fd, deadline)      return when fd has bytes, an end, or an error
+    wait_write(fd, deadline)     return when fd takes bytes, or has an error
+    wait_any(reads, writes, deadline)   the same for many; returns those that are ready
+    watch(fd, callback)          call back in whatever wait comes, when fd is readable
+    unwatch(fd)                  no more
+    closing(fd)                  fd is about to be closed
+    abandon()                    this is a forked child: keep nothing of the parent's
+    spawn(function, *args)       start a task
+    run_here(task)               run a task on this very line of execution
+    current()                    the task that asks
+    park(deadline)               sleep until somebody wakes this task
+    wake(task)                   from any thread
+    cancel(task)                 from any thread: each of its waits raises Cancelled
+    checkpoint(deadline)         raise what a wait would raise now, without waiting
+    sleep(seconds), now(), offload(function, *args)     made of the others
+
+Rules that hold for all of them:
+
+1. A wait may return early. The caller tries its call again, and waits again.
+2. `Cancelled` comes before `DeadlineError`, and both before the wait.
+3. A deadline is a moment on the clock of `now`; None is for ever.
+4. `wake` and `cancel` may come from any thread; everything else is asked by the task
+   that it concerns.
+
+An engine is one object for each thread that waits. `portside.engine.waist` finds the
+one of this thread and adds the bounds of the blocks around (`timeout`), so that an
+engine knows moments only.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from portside.engine.task import Task
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """How a wait is done on one thread."""
+
+    task: Task
+    """The task that runs on it now."""
+
+    def wait_read(self, fd: int, deadline: float | None) -> None:
+        """Return when fd has bytes, an end, or an error to report; or early."""
+
+    def wait_write(self, fd: int, deadline: float | None) -> None:
+        """Return when fd takes bytes, or has an error to report; or early."""
+
+    def wait_any(
+        self, reads: Collection[int], writes: Collection[int], deadline: float | None
+    ) -> set[int]:
+        """Return those that are ready; none when it returns early."""
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call back from inside any wait of this engine while fd is readable."""
+
+    def unwatch(self, fd: int) -> None:
+        """Watch fd no more; silent if it was not watched."""
+
+    def closing(self, fd: int) -> None:
+        """Forget fd, which the caller closes next."""
+
+    def abandon(self) -> None:
+        """Drop what was inherited by a fork, without touching what the parent uses."""
+
+    def spawn(self, task: Task) -> None:
+        """Start running task beside the present one."""
+
+    def run_here(self, task: Task) -> None:
+        """Run task to its end in place of the present one."""
+
+    def park(self, deadline: float | None) -> None:
+        """Sleep until the present task is woken, or for no reason."""
