@@ -1,0 +1,369 @@
+"""A conn: the conversation with one peer.
+
+In       a byte stream that is connected
+Out      reading, writing, framing; the two ends; how it ends
+Source   Go's net.Conn for deadlines and close; tcp(7)
+Holds    the stream, and who is to be told when it is closed
+Fails    as its parts do; an operation on a closed conn raises ClosedError
+
+How it can end::
+
+    close_write     our direction ends (FIN), theirs goes on
+    close           both end; what we wrote still arrives, unless the peer has sent
+                    something that nobody read: then the kernel resets (RFC 2525, 2.17)
+    close(linger=)  the same, but first what the peer still sends is read, so that no
+                    reset can destroy what is on its way to it
+    abort           both end at once with a reset; what is unsent is dropped
+    detach          the handler returns and the conn stays open: somebody else closes it
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from portside.engine import Event, shield, sleep, timeout
+from portside.errors import ClosedError, Error
+from portside.names import Address, FiveTuple, IPAddress
+from portside.net import options
+from portside.net.framing import Framing
+from portside.net.reading import MAX_LINE_BYTES, Reading
+from portside.net.stream import ByteStream
+from portside.net.writing import Writing
+
+__all__ = ["LINGER_BYTES", "Conn"]
+
+LINGER_BYTES = 65536
+"""What a lingering close reads and drops at the most; after that it only waits."""
+
+
+class Conn(Framing):
+    """A connection: reliable, ordered bytes to and from one peer.
+
+    All calls may come from any thread or task. Reads wait for each other, writes wait
+    for each other, a read and a write do not.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        Reading.__init__(self, stream)
+        Writing.__init__(self, stream)
+        self._draining: Event | None = None
+        self._detached = False
+        self._dropped = 0  # bytes, while lingering
+        self._on_close: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        ends = f"{self.local_address}->{self.remote_address}"
+        return f"<Conn {self.network} {ends} {state}>"
+
+    # -- the two ends
+
+    @property
+    def network(self) -> str:
+        """The network: tcp, tcp4, tcp6, pipe."""
+        return self._stream.network
+
+    @property
+    def local_address(self) -> Address | None:
+        """The address of our end."""
+        return self._stream.local_address
+
+    @property
+    def remote_address(self) -> Address | None:
+        """The address of the peer's end."""
+        return self._stream.remote_address
+
+    @property
+    def five_tuple(self) -> FiveTuple:
+        """What names this traffic: protocol, both addresses, both ports.
+
+        Raises:
+            Error: the ends have no addresses and ports, as those of a pipe.
+        """
+        local, remote = self.local_address, self.remote_address
+        if not isinstance(local, IPAddress) or not isinstance(remote, IPAddress):
+            raise Error(f"a conn of network {self.network} has no five-tuple")
+        return FiveTuple(self.network[:3], local, remote)
+
+    def peer_credentials(self) -> tuple[int, int, int]:
+        """Return pid, uid and gid of the peer; known for Unix sockets only."""
+        with self._setting() as sock:
+            return options.peer_credentials(sock)
+
+    def fileno(self) -> int:
+        """Return the descriptor's number.
+
+        Raises:
+            ClosedError: the conn is closed.
+            Error: there is none, as in a pipe.
+        """
+        with self._setting() as sock:
+            return sock.fileno()
+
+    # -- until when
+
+    def set_deadline(self, at: float | None) -> None:
+        """Set the read and the write deadline."""
+        self.set_read_deadline(at)
+        self.set_write_deadline(at)
+
+    def set_read_deadline(self, at: float | None) -> None:
+        """Let each read, waiting now or to come, fail with DeadlineError from then on.
+
+        The conn stays usable: a later deadline revives it.
+
+        Args:
+            at: seconds on the clock of ``portside.now``; None takes it off.
+
+        Raises:
+            ClosedError: the conn is closed.
+        """
+        self._check_open()
+        self._stream.reading.set_deadline(at)
+
+    def set_write_deadline(self, at: float | None) -> None:
+        """Let each write, waiting now or to come, fail with DeadlineError from then on.
+
+        Args:
+            at: seconds on the clock of ``portside.now``; None takes it off.
+
+        Raises:
+            ClosedError: the conn is closed.
+        """
+        self._check_open()
+        self._stream.writing.set_deadline(at)
+
+    # -- lines, and where a server may stop
+
+    def lines(
+        self, max_bytes: int = MAX_LINE_BYTES, *, idle: bool = False
+    ) -> Iterator[bytes]:
+        r"""Read line by line, without their ends (``\n`` or ``\r\n``).
+
+        Args:
+            idle: between lines this conn may be ended when the server drains.
+
+        Raises:
+            LimitError: a line is over max_bytes.
+        """
+        while True:
+            with self.idle() if idle else contextlib.nullcontext():
+                line = self.read_line(max_bytes)
+            if not line:
+                return
+            yield line.removesuffix(b"\n").removesuffix(b"\r")
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """Declare that the peer is owed nothing while a read in this block waits.
+
+        When the server drains, such a read sees the end of the stream, so that the
+        handler returns by itself. A read that finds bytes still gets them.
+        """
+        gate = self._stream.reading
+        gate.ends_when_draining = True
+        try:
+            yield
+        finally:
+            gate.ends_when_draining = False
+
+    @property
+    def draining(self) -> Event:
+        """Set when the server that serves this conn begins to stop."""
+        if self._draining is None:
+            self._draining = Event()
+        return self._draining
+
+    # -- the end
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed on this side."""
+        return self._stream.closed
+
+    def close(self, *, linger: float = 0.0) -> None:
+        """End both directions; whoever waits inside gets ClosedError. Again is silent.
+
+        Args:
+            linger: seconds to wait for the peer's end first, reading and dropping at
+                most 64 KiB, so that what we wrote is not destroyed by a reset.
+        """
+        if self.closed:
+            return
+        try:
+            with contextlib.suppress(Error):
+                if linger and self.must_linger:
+                    with shield(), timeout(linger):
+                        self.set_deadline(None)  # of the handler: its time is over
+                        self.close_write()
+                        self._drop_until_end(linger)
+        finally:
+            self._close(abort=False)
+
+    def abort(self) -> None:
+        """End both directions at once with a reset; drop what is unsent."""
+        self._close(abort=True)
+
+    def abandon(self) -> None:
+        """Close this process's copy and say nothing to the peer: for forks."""
+        self._stream.abandon()
+
+    def detach(self) -> Self:
+        """Keep the conn open when the handler returns; who takes it closes it."""
+        self._detached = True
+        return self
+
+    @property
+    def detached(self) -> bool:
+        """Whether the handler gave it away."""
+        return self._detached
+
+    @property
+    def must_linger(self) -> bool:
+        """Whether a plain close could destroy what we wrote: the peer may send on."""
+        return self._has_written and not self._end_seen and not self.closed
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was written, so that a half reply may be on its way."""
+        return self._has_written
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- options
+
+    def set_no_delay(self, no_delay: bool) -> None:
+        """Send small writes at once (the default), or let the kernel gather them."""
+        with self._setting() as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
+
+    def set_keep_alive(
+        self,
+        enabled: bool = True,
+        *,
+        idle: float = options.KEEP_ALIVE_SECONDS,
+        interval: float = options.KEEP_ALIVE_SECONDS,
+        count: int = options.KEEP_ALIVE_COUNT,
+    ) -> None:
+        """Probe a silent peer, and give it up when it does not answer.
+
+        Args:
+            enabled: False sends no probes.
+            idle: seconds of silence before the first probe, rounded up.
+            interval: seconds between two probes, rounded up.
+            count: probes without an answer before the conn fails.
+        """
+        with self._setting() as sock:
+            if enabled:
+                options.set_keep_alive(sock, idle, interval, count)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+
+    def set_linger(self, seconds: int | None) -> None:
+        """Say what the kernel does with unsent bytes at close.
+
+        Args:
+            seconds: None sends them in the background (the default), 0 drops them and
+                resets, more gives them so long.
+        """
+        with self._setting() as sock:
+            options.set_linger(sock, seconds)
+
+    def set_buffer_sizes(
+        self, *, receive: int | None = None, send: int | None = None
+    ) -> None:
+        """Set the kernel's buffers, in bytes; Linux doubles what it is told."""
+        with self._setting() as sock:
+            options.set_buffer_sizes(sock, receive, send)
+
+    # -- for the server that serves it
+
+    def serve_as(self, draining: Event, on_close: Callable[[], None]) -> None:
+        """Belong to a server: share its draining event, tell it of the close."""
+        self._draining = draining
+        self._on_close = on_close
+
+    def drain(self) -> None:
+        """Tell the reads that were declared idle that the server stops."""
+        self._stream.reading.drain()
+
+    def begin_linger(self) -> None:
+        """End our direction; from now on `drop_available` is what reads.
+
+        Raises:
+            Error: the peer is gone already.
+        """
+        self.set_deadline(None)  # of the handler: its time is over
+        self.close_write()
+        gate = self._stream.reading
+        gate.ends_when_draining = True
+        gate.drain()
+
+    @property
+    def has_dropped_enough(self) -> bool:
+        """Whether a lingering conn reads no more, and only gives the peer its time."""
+        return self._dropped >= LINGER_BYTES
+
+    def drop_available(self) -> bool:
+        """Drop what has come, without waiting; return whether the peer has ended.
+
+        Raises:
+            Error: the peer is gone.
+        """
+        while not self.has_dropped_enough:
+            data = self.read(LINGER_BYTES)
+            if not data:
+                return self._end_seen
+            self._dropped += len(data)
+        return False
+
+    def _drop_until_end(self, seconds: float) -> None:
+        while not self.has_dropped_enough:
+            data = self.read(LINGER_BYTES)
+            if not data:
+                return
+            self._dropped += len(data)
+        sleep(seconds)  # it sends and sends: give it the rest of its time to read
+
+    def _close(self, *, abort: bool) -> None:
+        if self.closed:
+            return
+        self._stream.close(abort=abort)
+        if (on_close := self._on_close) is not None:
+            self._on_close = None
+            on_close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise self._at_ends(ClosedError(op="set"))
+
+    @contextlib.contextmanager
+    def _setting(self) -> Iterator[socket.socket]:
+        self._check_open()
+        sock = self._stream.socket
+        if sock is None:
+            raise self._at_ends(Error("a pipe has no socket and no options", op="set"))
+        try:
+            yield sock
+        except OSError as error:
+            located = self._at_ends(error)
+            if located is error:
+                raise
+            raise located from error
+
+    def _at_ends(self, error: OSError) -> Error:
+        located = self._read_turn.located(error)
+        if located is not error:
+            located.op = "set"
+        return located

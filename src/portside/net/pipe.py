@@ -1,0 +1,168 @@
+"""Two conns joined in memory: for tests, and for protocols without a network.
+
+In       nothing
+Out      two conns; what one writes the other reads
+Source   Go's net.Pipe for closing; unlike it, each direction holds some bytes, as a
+         socket does, so that code which works on a pipe works on a socket
+Holds    at most `PIPE_BYTES` in each direction
+Fails    as a socket's conn does: BrokenError when the reader is gone, ResetError after
+         the peer aborted
+"""
+
+import socket
+import threading
+from collections.abc import Sequence
+
+from portside.engine import Buffer, Gate, Task, current, park
+from portside.errors import BrokenError, ResetError
+from portside.names import Address, PipeAddress
+from portside.net.conn import Conn
+
+__all__ = ["PIPE_BYTES", "pipe"]
+
+PIPE_BYTES = 65536
+"""What a direction holds: as much as a pipe of Linux, pipe(7)."""
+
+
+def pipe() -> tuple[Conn, Conn]:
+    """Return two conns that are each other's peer.
+
+    >>> near, far = pipe()
+    >>> near.write(b"hello")
+    >>> far.read()
+    b'hello'
+    """
+    there, back = _Direction(), _Direction()
+    return Conn(_End(back, there)), Conn(_End(there, back))
+
+
+class _Direction:
+    """Bytes on their way, and the two tasks at its ends."""
+
+    def __init__(self) -> None:
+        self.mutex = threading.Lock()  # guards all below; never held over a wait
+        self.data = bytearray()
+        self.writer_ended = False
+        self.reader_gone = False
+        self.reset = False
+        self._waiting: list[Task] = []
+
+    def wait(self, gate: Gate) -> None:
+        """Sleep until something changes here, or for no reason."""
+        park(gate.deadline)
+
+    def join(self, task: Task) -> None:
+        """Be woken by changes, from now on."""
+        self._waiting.append(task)
+
+    def leave(self, task: Task) -> None:
+        """Be woken no more."""
+        self._waiting.remove(task)
+
+    def changed(self) -> None:
+        """Wake whoever waits for a change."""
+        for task in tuple(self._waiting):
+            task.wake()
+
+
+class _End:
+    """One end of a pipe, as a byte stream."""
+
+    def __init__(self, incoming: _Direction, outgoing: _Direction) -> None:
+        self.network = "pipe"
+        self.local_address: Address | None = PipeAddress("pipe")
+        self.remote_address: Address | None = PipeAddress("pipe")
+        self.socket: socket.socket | None = None
+        self.reading = Gate(self._left)
+        self.writing = Gate(self._left)
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed on this side."""
+        return self.reading.closed
+
+    def receive(self, max_bytes: int) -> bytes:
+        """Wait for at least a byte and return what is there."""
+        buffer = bytearray(min(max_bytes, PIPE_BYTES))
+        with memoryview(buffer) as view:
+            count = self.receive_into(view)
+        return bytes(buffer[:count])
+
+    def receive_into(self, buffer: memoryview) -> int:
+        """Wait for at least a byte and take what fits."""
+        way, gate, task = self._incoming, self.reading, current()
+        count = 0
+        way.join(task)
+        try:
+            while True:
+                gate.check()
+                with way.mutex:
+                    if way.reset:
+                        raise ResetError
+                    if way.data:
+                        count = min(len(way.data), len(buffer))
+                        buffer[:count] = way.data[:count]
+                        del way.data[:count]
+                        break
+                    if way.writer_ended:
+                        return 0
+                if gate.is_over:
+                    raise BlockingIOError
+                way.wait(gate)
+        finally:
+            way.leave(task)
+        way.changed()
+        return count
+
+    def send(self, data: Buffer) -> int:
+        """Wait for room and put in what fits."""
+        way, gate, task = self._outgoing, self.writing, current()
+        way.join(task)
+        try:
+            while True:
+                gate.check()
+                with way.mutex:
+                    if way.reset:
+                        raise ResetError
+                    if way.reader_gone:
+                        raise BrokenError
+                    room = PIPE_BYTES - len(way.data)
+                    if room or not data:
+                        way.data += data[:room]
+                        break
+                way.wait(gate)
+        finally:
+            way.leave(task)
+        way.changed()
+        return min(room, len(data))
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """Wait for room and put in what fits of the first."""
+        return self.send(buffers[0])
+
+    def shutdown_write(self) -> None:
+        """Let the peer read an end after what is on its way."""
+        if self._outgoing.reset:
+            raise BrokenError
+        self._outgoing.writer_ended = True
+        self._outgoing.changed()
+
+    def close(self, *, abort: bool = False) -> None:
+        """End both directions; with abort the peer's calls fail and nothing arrives."""
+        self.reading.close()
+        self.writing.close()
+        for way in (self._incoming, self._outgoing):
+            with way.mutex:
+                way.reset = way.reset or abort
+        self._outgoing.writer_ended = True
+        self._incoming.reader_gone = True
+        self._outgoing.changed()
+        self._incoming.changed()
+
+    def abandon(self) -> None:
+        """Nothing: memory is not shared with a fork."""
+
+    def _left(self) -> None:
+        """Nothing to give back: a pipe has no number."""

@@ -1,0 +1,99 @@
+"""Turn a host into the addresses to try.
+
+In       a host (a name, an address, or nothing) and a port
+Out      addresses, in the order in which they are to be tried
+Source   getaddrinfo(3)
+Holds    nothing; at most `MAX_RESOLVING` lookups run at once
+Fails    ResolveError: the name has no address of this network, or nobody answered;
+         DeadlineError, Cancelled: the lookup goes on alone and is forgotten
+
+``getaddrinfo`` cannot be interrupted. Where the caller is bound by a deadline it runs
+on a thread of its own, so that the deadline holds; else right here, so that a process
+that must not have a second thread does not get one.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+
+from portside.engine import Offloader, checkpoint
+from portside.errors import AddressError, ResolveError, from_os_error
+from portside.names import IPAddress, parse_ip
+
+__all__ = ["MAX_RESOLVING", "Resolver", "resolve"]
+
+MAX_RESOLVING = 8
+"""Lookups at once: a guess, never measured."""
+
+Resolver = Callable[[str, str], Sequence[str]]
+"""Takes a host name and a network; returns addresses as text, best first."""
+
+_offload = Offloader(MAX_RESOLVING)
+
+_FAMILIES = {"tcp4": socket.AF_INET, "tcp6": socket.AF_INET6}
+
+
+def resolve(
+    network: str, host: str, port: int, resolver: Resolver | None = None
+) -> list[IPAddress]:
+    """Return the addresses of host on this network, each with the port.
+
+    Args:
+        host: a name or an address; empty is this host, by its loopback addresses.
+        resolver: who is asked for a name; None is the system.
+
+    Raises:
+        ResolveError: no address of this network.
+    """
+    if not host:
+        host = "::1" if network == "tcp6" else "127.0.0.1"
+    try:
+        return _resolve(network, host, port, resolver)
+    except OSError as error:
+        located = from_os_error(error, op="resolve", network=network, remote=host)
+        if located is error:
+            raise
+        raise located from error
+
+
+def _resolve(
+    network: str, host: str, port: int, resolver: Resolver | None
+) -> list[IPAddress]:
+    if (ip := parse_ip(host)) is not None:
+        texts: Sequence[str] = [ip]
+    elif resolver is not None:
+        texts = resolver(host, network)
+    elif checkpoint() is None:
+        texts = _ask_system(host, network)
+    else:
+        texts = _offload(_ask_system, host, network)
+    addresses = [_address(network, text, port) for text in texts]
+    if network in _FAMILIES:
+        wants_ipv6 = network == "tcp6"
+        addresses = [each for each in addresses if each.is_ipv6 == wants_ipv6]
+    if not addresses:
+        raise ResolveError(f"{host!r} has no address for network {network}")
+    return list(dict.fromkeys(addresses))
+
+
+def _ask_system(host: str, network: str) -> list[str]:
+    family = _FAMILIES.get(network, socket.AF_UNSPEC)
+    try:
+        found = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise AddressError(f"host {host!r}: {error}") from error
+    return [_numeric(sockaddr) for *_, sockaddr in found]
+
+
+def _numeric(sockaddr: tuple[object, ...]) -> str:
+    ip = str(sockaddr[0])
+    if len(sockaddr) == 4 and sockaddr[3] and "%" not in ip:
+        return f"{ip}%{sockaddr[3]}"
+    return ip
+
+
+def _address(network: str, text: str, port: int) -> IPAddress:
+    ip = parse_ip(text)
+    if ip is None:
+        raise AddressError(f"the resolver gave {text!r}, which is no address")
+    ip, _, zone = ip.partition("%")
+    return IPAddress(network, ip, port, zone)

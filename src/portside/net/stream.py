@@ -1,0 +1,87 @@
+"""What a conn is built on: a source and a sink of bytes.
+
+In       what the conn wants to receive or send
+Out      some of it; the conn asks again for the rest
+Holds    a gate for each direction, and the addresses of both ends
+Fails    OSError as it comes; the conn says where it happened
+
+A TCP socket, an end of a pipe, a TLS session, a fault for a test: each is a
+`ByteStream`, and the conn on top cannot tell them apart.
+"""
+
+import socket
+from collections.abc import Sequence
+from typing import Protocol
+
+from portside.engine import Buffer, Descriptor, Gate
+from portside.names import Address
+
+__all__ = ["ByteStream", "SocketStream"]
+
+
+Socket = socket.socket  # by a name that the property `ByteStream.socket` does not hide
+
+
+class ByteStream(Protocol):
+    """Both directions of a conversation. Who calls has the turn of that direction."""
+
+    network: str
+    local_address: Address | None
+    remote_address: Address | None
+
+    @property
+    def reading(self) -> Gate:
+        """The turn, the deadline and the end of receiving."""
+
+    @property
+    def writing(self) -> Gate:
+        """The turn, the deadline and the end of sending."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed on this side."""
+
+    @property
+    def socket(self) -> Socket | None:
+        """The socket below, for its options; None where there is none."""
+
+    def receive(self, max_bytes: int) -> bytes:
+        """Wait for at least a byte and return what is there; nothing at the end.
+
+        Raises:
+            BlockingIOError: there is nothing, and the gate says that this may end.
+        """
+
+    def receive_into(self, buffer: memoryview) -> int:
+        """Do the same into a buffer, and return how much."""
+
+    def send(self, data: Buffer) -> int:
+        """Wait for room and send the first bytes; return how many."""
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """Send the first bytes of several buffers, not more than 1024 of them."""
+
+    def shutdown_write(self) -> None:
+        """Tell the peer that nothing more comes."""
+
+    def close(self, *, abort: bool = False) -> None:
+        """End both directions and wake who is inside; abort drops what is unsent."""
+
+    def abandon(self) -> None:
+        """Close this process's copy of what it shares with a fork."""
+
+
+class SocketStream(Descriptor):
+    """A connected stream socket as a source and sink of bytes."""
+
+    def __init__(
+        self,
+        sock: Socket,
+        network: str,
+        local_address: Address | None,
+        remote_address: Address | None,
+    ) -> None:
+        super().__init__(sock)
+        self.network = network
+        self.local_address = local_address
+        self.remote_address = remote_address

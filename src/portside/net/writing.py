@@ -1,0 +1,165 @@
+"""The writing half of a conn: whole writes, one task at a time.
+
+In       bytes
+Out      all of them to the sink, in one piece
+Source   Go's Conn.Write and net.Buffers; writev(2)
+Holds    inside ``corked`` what waits to be sent together, at most `CORK_BYTES` of it
+Fails    BrokenError, ResetError, DeadlineError, ClosedError, Cancelled: each Error's
+         ``sent`` says how many bytes of this call the sink had taken
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+from portside.engine import Buffer
+from portside.errors import BrokenError, Error
+from portside.net.stream import ByteStream
+from portside.net.turn import Turn
+
+__all__ = ["Writing"]
+
+MAX_BUFFERS = 1024
+"""IOV_MAX of Linux: what one sendmsg takes, readv(2)."""
+
+CORK_BYTES = 65536
+"""What ``corked`` holds back at the most: one receive of the other end."""
+
+
+class Writing:
+    """What a conn can write; `Conn` is this and its other half."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._write_turn = Turn("write", stream.writing, stream)
+        self._has_written = False
+        self._write_ended = False
+        self._corks = 0
+        self._held = bytearray()  # by the task whose turn to write it is
+
+    def write(self, data: Buffer) -> None:
+        """Send all of data.
+
+        Another task's write comes before or after it, never in between. Nothing keeps
+        a reference to data after the return.
+
+        Raises:
+            BrokenError: the peer does not read any more, or `close_write` was called.
+            DeadlineError: the write deadline or a timeout around came first.
+            ResetError: the peer aborted.
+            ClosedError: this conn was closed, perhaps meanwhile.
+        """
+        if isinstance(data, str):
+            raise TypeError(
+                'a conn carries bytes, not text: encode it, or write b"..."'
+            )
+        with self._write_turn:
+            self._check_not_ended()
+            if self._corks:
+                self._held += data
+                if len(self._held) < CORK_BYTES:
+                    return
+                data, self._held = self._held, bytearray()
+            self._send(data)
+
+    def writev(self, buffers: Iterable[Buffer]) -> None:
+        """Send all of several buffers, in order, as one write; empty ones are skipped.
+
+        Raises:
+            As `write`; ``sent`` counts over all buffers.
+        """
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        views = [view for view in views if len(view)]
+        with self._write_turn:
+            self._check_not_ended()
+            if self._held:
+                views.insert(0, memoryview(bytes(self._held)))
+                self._held.clear()
+            self._send_many(views)
+
+    @contextlib.contextmanager
+    def corked(self) -> Iterator[None]:
+        """Send what is written inside together, when the block ends.
+
+        So that many small writes leave as few segments. What is over 64 KiB is sent on
+        the way. It is sent also when the block raises, as it was written before.
+        """
+        self._corks += 1
+        try:
+            yield
+        except BaseException:
+            self._corks -= 1
+            with contextlib.suppress(Error):  # what the block raised tells more
+                self._uncork()
+            raise
+        self._corks -= 1
+        self._uncork()
+
+    def close_write(self) -> None:
+        """End our direction (FIN): the peer reads an end, and may go on sending.
+
+        What was written before arrives. Again is silent.
+
+        Raises:
+            ClosedError: this conn was closed.
+            BrokenError: the connection is gone already.
+        """
+        with self._write_turn:
+            if self._write_ended:
+                return
+            self._send_held()
+            self._stream.shutdown_write()
+            self._write_ended = True
+
+    def _uncork(self) -> None:
+        if not self._corks and self._held:
+            with self._write_turn:
+                self._send_held()
+
+    def _send_held(self) -> None:
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self._send(held)
+
+    def _check_not_ended(self) -> None:
+        if self._write_ended:
+            raise BrokenError("close_write was called: nothing more can be written")
+
+    def _send(self, data: Buffer) -> None:
+        self._has_written = True
+        sent = 0
+        try:
+            with memoryview(data).cast("B") as view:
+                while sent < len(view):
+                    with view[sent:] as rest:
+                        sent += self._stream.send(rest)
+        except OSError as error:
+            self._raise_with_sent(sent, error)
+
+    def _send_many(self, views: list[memoryview]) -> None:
+        self._has_written = True
+        sent = 0
+        try:
+            while views:
+                taken = self._stream.send_many(views[:MAX_BUFFERS])
+                sent += taken
+                _drop(views, taken)
+        except OSError as error:
+            self._raise_with_sent(sent, error)
+
+    def _raise_with_sent(self, sent: int, error: OSError) -> NoReturn:
+        located = self._write_turn.located(error)
+        located.sent = sent
+        if located is error:
+            raise located
+        raise located from error
+
+
+def _drop(views: list[memoryview], n_bytes: int) -> None:
+    whole = 0
+    while whole < len(views) and n_bytes >= len(views[whole]):
+        n_bytes -= len(views[whole])
+        whole += 1
+    del views[:whole]
+    if n_bytes:
+        views[0] = views[0][n_bytes:]
