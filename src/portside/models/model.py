@@ -1,0 +1,67 @@
+"""What a model is, and what it is given.
+
+In       from the server: where conversations come from, and what to do with each
+Out      each conversation runs to its end, at the model's own choice of place
+Holds    nothing
+Fails    never: what a handler raises stays in `Work.converse`
+"""
+
+from typing import Any, Protocol
+
+__all__ = ["Model", "Work"]
+
+
+class Work(Protocol):
+    """What a server gives its model. A conversation is opaque to the model."""
+
+    def accept(self) -> Any:
+        """Wait for the next conversation; None when the server stops."""
+
+    def converse(self, conversation: Any) -> None:
+        """Run the handler on it, close it and say that it ended; never raises."""
+
+    def cut_at(self) -> float | None:
+        """Return when those that still run are to be cut; None while nothing stops."""
+
+    def enter_child(self, conversation: Any) -> None:
+        """Close, in a forked child, all that belongs to the parent alone."""
+
+    def drain_child(self, conversation: Any) -> None:
+        """Begin to stop, in a forked child whose parent stops or is gone."""
+
+    def was_cut(self, conversation: Any) -> bool:
+        """Whether the conversation was cut before its handler had ended."""
+
+    def hand_over(self, conversation: Any) -> None:
+        """Close, in the parent, the copy of what a child serves now."""
+
+    def ended(self, conversation: Any, *, cut: bool) -> None:
+        """Say that a conversation served elsewhere has ended."""
+
+    def failed(self, conversation: Any, reason: str) -> None:
+        """Say that a conversation could not be served, or died while it was."""
+
+
+class Model(Protocol):
+    """Where handlers run.
+
+    Attributes:
+        name: what it is called everywhere.
+        needs_process: it must run in a process that has no second thread.
+        runs_inline: handlers run on the very thread that accepts.
+        max_connections: at once, if nobody says otherwise; None for what the
+            descriptors allow.
+        descriptors_per_connection: what a connection costs the accepting process.
+    """
+
+    name: str
+    needs_process: bool
+    runs_inline: bool
+    max_connections: int | None
+    descriptors_per_connection: int
+
+    def run(self, work: Work) -> None:
+        """Serve until there is nothing more to accept; see to what is still running."""
+
+    def kill(self) -> None:
+        """End what runs in other processes, now; called from a signal handler."""

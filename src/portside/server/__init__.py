@@ -1,0 +1,29 @@
+"""A service's life: where it listens, whom it lets in, how it stops.
+
+What flows in are handlers and endpoints; conversations flow through the model, and a
+report flows out.
+
+In reading order: `settings` (all that can be set), `handlers` (what can serve),
+`capacity` and `accept` (who comes in), `conversation` and `linger` (one handler with
+one conn, to the last byte), `live` (all of them, and the report), `signals`, `server`
+(all together), `process` (the same, elsewhere), `serve` (the one call).
+
+May import `models`, `net` and what lies below.
+"""
+
+from portside.server.handlers import Handler, check_handler
+from portside.server.live import Report, State
+from portside.server.serve import serve
+from portside.server.server import Server
+from portside.server.settings import Settings, option_help
+
+__all__ = [
+    "Handler",
+    "Report",
+    "Server",
+    "Settings",
+    "State",
+    "check_handler",
+    "option_help",
+    "serve",
+]

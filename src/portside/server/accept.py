@@ -1,0 +1,154 @@
+"""Accept the conns of all listeners of a server, whatever goes wrong.
+
+In       listeners, each with its handler; a capacity
+Out      the next conversation, or None once the server stops
+Source   accept(2), "Error handling"; field experience of nginx, Go, libuv
+Holds    one spare descriptor, and how long to pause
+Fails    Error: an errno of accept that no pause can cure
+
+What is over capacity is not accepted: it waits in the kernel's queue and costs nothing.
+
+A descriptor that cannot be had (EMFILE, ENFILE) leaves the listener readable, so a loop
+that only tries again burns a core. Here the spare descriptor is given up for a moment
+to accept one client and turn it away, so that it learns of it, and then accepting
+pauses: 5 ms, doubled each time up to 1 s. No memory (ENOBUFS, ENOMEM) pauses in the
+same way. A conversation that ends frees what was missing, and ends the pause.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+
+from portside.engine import Task, current, now, park, wait_any
+from portside.errors import ClosedError, DeadlineError, Error, WouldBlockError
+from portside.net import Conn, Listener
+from portside.server.capacity import Capacity
+from portside.server.handlers import Handler
+
+__all__ = ["Acceptor"]
+
+_log = logging.getLogger("portside.server")
+
+FIRST_PAUSE_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 1.0
+"""As Go's http.Server."""
+
+LOG_SECONDS = 1.0
+"""Troubles of one kind are told once in this time, with their number."""
+
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+_NO_MEMORY = (errno.ENOBUFS, errno.ENOMEM)
+
+
+class Acceptor:
+    """The door of a server: one task stands there."""
+
+    def __init__(
+        self,
+        doors: list[tuple[Listener, Handler]],
+        capacity: Capacity,
+        *,
+        refuse: bool,
+    ) -> None:
+        self._doors = doors
+        self._capacity = capacity
+        self._refuse = refuse
+        self._is_stopping = False
+        self._task: Task | None = None
+        self._pause = 0.0
+        self._spare: int | None = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._log_from = 0.0
+        self._untold = 0
+
+    def accept(self) -> tuple[Conn, Handler] | None:
+        """Wait for a client for whom there is a place; None once it stops.
+
+        Raises:
+            Error: accept fails in a way that waiting does not cure.
+        """
+        self._task = current()
+        while not self._is_stopping:
+            if self._capacity.is_full and not self._refuse:
+                park()
+                continue
+            try:
+                ready = wait_any([n for door, _ in self._doors for n in door.filenos()])
+                if ready and not self._is_stopping:
+                    admitted = self._look(ready)
+                    if admitted is not None:
+                        return admitted
+            except ClosedError:
+                continue  # it was stopped from another thread: the loop's head sees it
+        return None
+
+    def stop(self) -> None:
+        """Let nobody in any more, and listen no more; from any thread."""
+        self._is_stopping = True
+        for listener, _ in self._doors:
+            listener.close()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """End a pause, or a wait for a place; from any thread."""
+        if (task := self._task) is not None:
+            task.wake()
+
+    def close(self) -> None:
+        """Give the spare descriptor back."""
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
+    def _look(self, ready: set[int]) -> tuple[Conn, Handler] | None:
+        # Who was served goes to the end of the line, so that one busy listener does not
+        # keep the others waiting.
+        for door in tuple(self._doors):
+            listener, handler = door
+            if not ready.intersection(listener.filenos()):
+                continue
+            try:
+                conn = listener.accept_nowait()
+            except WouldBlockError:
+                continue
+            except Error as error:
+                self._recover(listener, error)
+                return None
+            self._pause = 0.0
+            self._doors.remove(door)
+            self._doors.append(door)
+            if self._capacity.is_full:
+                conn.abort()
+                self._tell(f"{listener}: over capacity, refused {conn.remote_address}")
+            elif not self._capacity.take(conn.remote_address):
+                conn.close()
+                self._tell(f"{listener}: {conn.remote_address} has its connections")
+            else:
+                return conn, handler
+        return None
+
+    def _recover(self, listener: Listener, error: Error) -> None:
+        if error.errno in _NO_DESCRIPTOR:
+            self._turn_one_away(listener)
+        elif error.errno not in _NO_MEMORY:
+            raise error
+        self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._tell(f"{error}; accepting pauses")
+        with contextlib.suppress(DeadlineError):
+            park(now() + self._pause)
+
+    def _turn_one_away(self, listener: Listener) -> None:
+        self.close()
+        with contextlib.suppress(Error):
+            listener.accept_nowait().abort()
+        with contextlib.suppress(OSError):
+            self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _tell(self, text: str) -> None:
+        if now() < self._log_from:
+            self._untold += 1
+            return
+        more = f" ({self._untold} more like this before)" if self._untold else ""
+        _log.warning("%s%s", text, more)
+        self._untold = 0
+        self._log_from = now() + LOG_SECONDS

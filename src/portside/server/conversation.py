@@ -1,0 +1,122 @@
+"""One handler with one conn, from accept to the last byte.
+
+In       a conn and its handler
+Out      the conn closed as it should be, the failure logged, the end told, all once
+Source   design of the conn's end: return is FIN, a failure after a write is RST
+Holds    the task that runs it, and whether it was cut
+Fails    never, but for KeyboardInterrupt
+"""
+
+import logging
+from collections.abc import Callable
+
+from portside.engine import Event, Task, current
+from portside.errors import (
+    AbortedError,
+    BrokenError,
+    Cancelled,
+    EndOfStreamError,
+    Error,
+    ResetError,
+    TimedOutError,
+)
+from portside.net import Conn
+from portside.server.handlers import Handler, handler_name
+
+__all__ = ["Conversation"]
+
+_log = logging.getLogger("portside.server")
+
+_PEER_WENT = (ResetError, BrokenError, AbortedError, EndOfStreamError, TimedOutError)
+
+
+class Conversation:
+    """A conn, its handler, and what became of them."""
+
+    def __init__(
+        self, conn: Conn, handler: Handler, on_end: Callable[["Conversation"], None]
+    ) -> None:
+        self.conn = conn
+        self.remote = conn.remote_address
+        self.was_cut = False
+        self.is_running = False
+        self.has_returned = False
+        self._handler = handler
+        self._on_end = on_end
+        self._task: Task | None = None
+        self._cut_at: float | None = None
+        self._has_ended = False
+
+    def __str__(self) -> str:
+        return (
+            f"{self.conn.network} {self.conn.remote_address}->{self.conn.local_address}"
+        )
+
+    def converse(self) -> bool:
+        """Run the handler; return whether to linger before the conn is closed."""
+        self._task = current()
+        if self._cut_at is not None:
+            self._task.cancel(at=self._cut_at)
+        self.is_running = True
+        try:
+            self._handler(self.conn)
+        except Cancelled:
+            self.was_cut = True
+            self.conn.abort()
+        except SystemExit:
+            pass  # as in a forked child of the textbook: this conversation is over
+        except Exception as error:  # noqa: BLE001  a handler's failure stays its own
+            self._log_failure(error)
+            if self.conn.has_written:
+                self.conn.abort()  # so that half a reply does not look whole
+        finally:
+            self.is_running = False
+            self.has_returned = True
+        if self._task.reasons and not self.was_cut:  # the handler swallowed it
+            self.was_cut = True
+            self.conn.abort()
+        return not self.conn.detached and self.conn.must_linger
+
+    def drain(self, cut_at: float) -> None:
+        """Tell it that the server stops, and when it will be cut; from any thread."""
+        self._cut_at = cut_at
+        self.conn.drain()
+        if self._task is not None:
+            self._task.cancel(at=cut_at)
+
+    def cut(self) -> None:
+        """End a conn that its handler gave away."""
+        self.was_cut = True
+        self.conn.abort()
+
+    def runs_on(self, task: Task) -> bool:
+        """Whether task is in this handler now."""
+        return self.is_running and self._task is task
+
+    def end(self) -> None:
+        """Say that it is over; again is silent."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._on_end(self)
+
+    def serve_as(self, draining: Event) -> None:
+        """Let the conn know the server: its draining, and who hears of the close."""
+        self.conn.serve_as(draining, self._conn_closed)
+
+    def _conn_closed(self) -> None:
+        if self.conn.detached and not self.is_running:
+            self.end()
+
+    def _log_failure(self, error: Exception) -> None:
+        name = handler_name(self._handler)
+        if self._is_the_peers(error):
+            _log.debug("%s: handler %s ended: %s", self, name, error)
+        else:
+            _log.error("%s: handler %s failed", self, name, exc_info=error)
+
+    def _is_the_peers(self, error: BaseException) -> bool:
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._is_the_peers(each) for each in error.exceptions)
+        if not isinstance(error, Error) or error.op not in ("read", "write"):
+            return False
+        return isinstance(error, _PEER_WENT) and error.remote == self.remote

@@ -1,0 +1,117 @@
+"""The conversations of a server, from accept until each has ended.
+
+In       conversations that begin and end, on any thread
+Out      the stop of all of them, bounded; a report of how they ended
+Holds    those that have not ended, and the moment when the rest is cut
+Fails    never
+"""
+
+import threading
+from dataclasses import dataclass
+from enum import Enum
+
+from portside.engine import Event, Task, current, park
+from portside.errors import DeadlineError
+from portside.server.conversation import Conversation
+
+__all__ = ["Live", "Report", "State"]
+
+
+class State(Enum):
+    """What a server does: each state leads to the next and never back."""
+
+    NEW = "new"
+    RUNNING = "running"
+    DRAINING = "draining"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Report:
+    """How the conversations ended that were open when the server began to stop.
+
+    Attributes:
+        finished: their handlers came to an end by themselves.
+        cut: they were ended when the grace was over.
+        abandoned: they never waited, so nothing could end them; their threads are left.
+    """
+
+    finished: int = 0
+    cut: int = 0
+    abandoned: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.finished} finished, {self.cut} cut, {self.abandoned} abandoned"
+
+
+class Live:
+    """The conversations that have not ended."""
+
+    def __init__(self) -> None:
+        self.draining = Event()
+        self.cut_at: float | None = None
+        self._mutex = threading.Lock()  # guards all below
+        self._open: set[Conversation] = set()
+        self._finished = 0
+        self._cut = 0
+        self._waiter: Task | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, conversation: Conversation) -> None:
+        """Begin: it shares our draining event, also if that is set already."""
+        conversation.serve_as(self.draining)
+        with self._mutex:
+            self._open.add(conversation)
+            cut_at = self.cut_at
+        if cut_at is not None:
+            conversation.drain(cut_at)
+
+    def remove(self, conversation: Conversation) -> None:
+        """End: counted, if the server is stopping."""
+        with self._mutex:
+            self._open.discard(conversation)
+            if self.cut_at is not None:
+                self._cut += conversation.was_cut
+                self._finished += not conversation.was_cut
+            waiter = self._waiter
+        if waiter is not None:
+            waiter.wake()
+
+    def drain(self, cut_at: float) -> None:
+        """Tell all of them that the server stops, and when the rest is cut."""
+        with self._mutex:
+            self.cut_at = cut_at
+            conversations = tuple(self._open)
+        self.draining.set()
+        for conversation in conversations:
+            conversation.drain(cut_at)
+
+    def cut_detached(self) -> None:
+        """End the conns that were given away by their handlers."""
+        for conversation in tuple(self._open):
+            if conversation.has_returned and conversation.conn.detached:
+                conversation.cut()
+
+    def wait(self, until: float | None) -> None:
+        """Return when all have ended, or at a moment."""
+        self._waiter = current()
+        try:
+            while self._open:
+                park(until)
+        except DeadlineError:
+            pass
+        finally:
+            self._waiter = None
+
+    def running_on(self, task: Task) -> bool:
+        """Whether task is in a handler now; may be asked from a signal handler."""
+        return any(each.runs_on(task) for each in tuple(self._open))
+
+    def report(self) -> Report:
+        """Return how those ended that were open when the stop began."""
+        with self._mutex:
+            abandoned = sum(not each.has_returned for each in self._open)
+            lingering = len(self._open) - abandoned  # handled, and on their way
+            return Report(self._finished + lingering, self._cut, abandoned)

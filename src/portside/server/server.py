@@ -1,0 +1,342 @@
+"""A server: endpoints with handlers, a model to run them, and one life.
+
+In       handlers, endpoints, settings
+Out      every client served; a report when it has stopped
+Holds    the listeners, the capacity, the conversations that are open
+Fails    HandlerError, AddressError, InUseError, DeniedError ...: at the start
+
+::
+
+    NEW --listen--> RUNNING --stop, a signal--> DRAINING --all ended, or cut--> CLOSED
+"""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from portside.engine import Event, abandon_all, current, now, spawn, timeout, unbounded
+from portside.engine.threads import pool
+from portside.errors import DeadlineError, Error
+from portside.models import Model, make_model
+from portside.names import IPAddress
+from portside.net import Listener, listen
+from portside.net.target import Target
+from portside.server.accept import Acceptor
+from portside.server.capacity import Capacity, default_max_connections
+from portside.server.conversation import Conversation
+from portside.server.handlers import Handler, check_handler
+from portside.server.linger import LINGER_SECONDS, Lingerer
+from portside.server.live import Live, Report, State
+from portside.server.process import Process
+from portside.server.settings import Settings
+from portside.server.signals import Heard, heard_signals
+
+__all__ = ["Server"]
+
+_log = logging.getLogger("portside.server")
+
+UNWIND_SECONDS = 1.0
+"""What a handler that was cut gets to clean up, before its thread is abandoned."""
+
+
+class Server:
+    """Serve handlers at endpoints.
+
+    >>> from portside import net
+    >>> def hello(conn):
+    ...     conn.write(b"hello")
+    >>> with Server(hello, "tcp://127.0.0.1:0") as server:
+    ...     net.dial(server.address).read_all()
+    b'hello'
+
+    Args:
+        handler: a function of a conn.
+        endpoints: where to serve it: ``"tcp://:7007"``.
+        settings: the fields of `Settings` (model, max_connections, grace ...).
+
+    Raises:
+        HandlerError: the handler is no function of one argument, or is an async def.
+        ValueError: a setting that cannot be.
+    """
+
+    def __init__(
+        self,
+        handler: Handler | None = None,
+        *endpoints: Target,
+        **settings: Any,
+    ) -> None:
+        self.settings = Settings(**settings)
+        self.model: Model = make_model(self.settings.model)
+        self.state = State.NEW
+        self._mutex = threading.Lock()  # guards state
+        self._places: list[tuple[Handler, Target]] = []
+        self._listeners: list[Listener] = []
+        self._live = Live()
+        self._capacity: Capacity | None = None
+        self._acceptor: Acceptor | None = None
+        self._process: Process | None = None
+        self._closed = Event()
+        self._lingerer = Lingerer()
+        self._is_child = False
+        self._report = Report()
+        if handler is not None:
+            self.add(handler, *endpoints)
+
+    def add(self, handler: Handler, *endpoints: Target) -> None:
+        """Serve one more handler, at its own endpoints; before the server listens.
+
+        Raises:
+            HandlerError: as above.
+            ValueError: without an endpoint.
+        """
+        check_handler(handler)
+        if not endpoints:
+            raise ValueError("no endpoint to serve at: give one, as tcp://:7007")
+        self._places += [(handler, endpoint) for endpoint in endpoints]
+
+    # -- where
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Every address it listens at."""
+        return tuple(each for door in self._listeners for each in door.addresses)
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """What it listens with."""
+        return self._listeners
+
+    @property
+    def address(self) -> IPAddress:
+        """The address it listens at, where there is one.
+
+        Raises:
+            Error: it does not listen yet, or at several addresses.
+        """
+        addresses = self.addresses
+        if len(addresses) != 1:
+            raise Error(f"listens at {len(addresses)} addresses: see addresses")
+        return addresses[0]
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections it serves at once; known once it listens."""
+        return self._capacity.max_connections if self._capacity is not None else 0
+
+    # -- its life
+
+    def listen(self) -> None:
+        """Listen at every endpoint; clients wait in the queue until it runs.
+
+        Raises:
+            Error: an endpoint that cannot be listened to; then none is.
+            RuntimeError: it listens, or has done so, already.
+        """
+        if self.state is not State.NEW:
+            raise RuntimeError(f"the server is {self.state.value} already")
+        try:
+            for _, endpoint in self._places:
+                self._listeners.append(listen(endpoint, backlog=self.settings.backlog))
+        except BaseException:
+            for listener in self._listeners:
+                listener.close()
+            self._listeners.clear()
+            raise
+        most = self.settings.max_connections
+        if most is None:
+            most = default_max_connections(self.model)
+        self._capacity = Capacity(
+            most, self.settings.max_connections_per_ip, self._look_again
+        )
+        handlers = [handler for handler, _ in self._places]
+        self._acceptor = Acceptor(
+            list(zip(self._listeners, handlers, strict=True)),
+            self._capacity,
+            refuse=self.settings.over_capacity == "refuse",
+        )
+        self.state = State.RUNNING
+
+    def run(self) -> Report:
+        """Serve on this thread until told to stop; return how that went.
+
+        On the main thread SIGINT and SIGTERM tell it: the first lets the conversations
+        go on within the grace, the second ends the process.
+        """
+        if self.state is State.NEW:
+            self.listen()
+        heard = Heard(
+            self.begin_stop,
+            self.model.kill,
+            grace=self.settings.grace,
+            is_inline=self._is_inline,
+        )
+        with unbounded(), heard_signals(heard):
+            self.serve_all()
+        return self._report
+
+    def start(self) -> Self:
+        """Serve in the background: a thread, or a process where the model needs one."""
+        self.listen()
+        assert self._acceptor is not None
+        if self.model.needs_process:
+            self._process = Process(self)
+            self._acceptor.close()  # the child stands at the door
+        else:
+            with unbounded():
+                spawn(self._serve_in_background, name="server")
+        return self
+
+    def stop(self, grace: float | None = None) -> Report:
+        """Stop, and return when it has; from any thread, but not from a handler.
+
+        Args:
+            grace: seconds for what still runs; None is that of the settings.
+
+        Returns:
+            How it went; the same report when it had stopped before.
+        """
+        grace = self.settings.grace if grace is None else grace
+        if self._process is not None:
+            self._report = self._process.stop(grace)
+            self._process = None
+            self.state = State.CLOSED
+        elif self.state in (State.RUNNING, State.DRAINING):
+            self.begin_stop(grace)
+            try:
+                with timeout(grace + 2 * UNWIND_SECONDS):
+                    self._closed.wait()
+            except DeadlineError:
+                self._report = self._live.report()  # a serial handler never waits
+            pool.trim()
+        return self._report
+
+    def begin_stop(self, grace: float | None = None) -> None:
+        """Accept nobody any more and let the rest end within grace; returns at once."""
+        with self._mutex:
+            if self.state is not State.RUNNING:
+                return
+            self.state = State.DRAINING
+        grace = self.settings.grace if grace is None else grace
+        assert self._acceptor is not None
+        self._live.drain(now() + grace)
+        self._acceptor.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop(None if error is None else 0.0)
+
+    # -- its work, as the model asks for it
+
+    def serve_all(self) -> Report:
+        """Run the model until all has ended: for `run` and what serves elsewhere."""
+        assert self._acceptor is not None
+        try:
+            self.model.run(self)
+        finally:
+            self.begin_stop()
+            self._acceptor.close()
+            self._finish()
+            self._closed.set()
+        return self._report
+
+    def accept(self) -> Conversation | None:
+        """Wait for the next conversation; None when the server stops."""
+        assert self._acceptor is not None
+        accepted = self._acceptor.accept()
+        if accepted is None:
+            return None
+        conversation = Conversation(*accepted, self._over)
+        self._live.add(conversation)
+        return conversation
+
+    def converse(self, conversation: Conversation) -> None:
+        """Run the handler and close the conn, so that what it wrote arrives."""
+        conn = conversation.conn
+        must_linger = conversation.converse()
+        if conn.detached and not conn.closed:
+            if self._is_child:
+                self._live.wait(None)  # the process lives as long as its conn
+            return  # who closes the conn ends it
+        if not must_linger:
+            conn.close()
+            conversation.end()
+        elif self._is_child:
+            conn.close(linger=LINGER_SECONDS)
+            conversation.end()
+        else:
+            self._lingerer.add(conn, conversation.end)
+
+    def cut_at(self) -> float | None:
+        """Return when those that still run are cut; None while nothing stops."""
+        return self._live.cut_at
+
+    def enter_child(self, conversation: Conversation) -> None:
+        """Close what is the parent's: listeners, other conns, the spare descriptor."""
+        assert self._acceptor is not None
+        self._is_child = True
+        self._acceptor.close()
+        abandon_all(keep={conversation.conn.fileno()})
+        self._live = Live()
+        self._live.add(conversation)
+
+    def drain_child(self, conversation: Conversation) -> None:
+        """Begin to stop in a child: its conversation may end by itself, or is cut."""
+        self._live.drain(now() + self.settings.grace)
+
+    def was_cut(self, conversation: Conversation) -> bool:
+        """Whether it was cut before its handler had ended."""
+        return conversation.was_cut
+
+    def hand_over(self, conversation: Conversation) -> None:
+        """Close the parent's copy of the conn, which a child serves now."""
+        conversation.conn.abandon()
+
+    def ended(self, conversation: Conversation, *, cut: bool) -> None:
+        """Count a conversation that a child has served."""
+        conversation.was_cut = cut
+        conversation.end()
+
+    def failed(self, conversation: Conversation, reason: str) -> None:
+        """Log, and turn the client away if the conn is still ours."""
+        _log.error("%s: %s", conversation, reason)
+        conversation.conn.close()
+        conversation.end()
+
+    def _finish(self) -> None:
+        assert self._live.cut_at is not None
+        self._live.wait(self._live.cut_at)
+        self._live.cut_detached()
+        self._live.wait(now() + UNWIND_SECONDS)
+        self._report = self._live.report()
+        self.state = State.CLOSED
+        pool.trim()
+        if self._report.abandoned:
+            _log.warning("stopped; %d never waited: abandoned", self._report.abandoned)
+
+    def _over(self, conversation: Conversation) -> None:
+        assert self._capacity is not None
+        self._live.remove(conversation)
+        self._capacity.give_back(conversation.remote)
+
+    def _look_again(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.look_again()
+
+    def _is_inline(self) -> bool:
+        return self.model.runs_inline and self._live.running_on(current())
+
+    def _serve_in_background(self) -> None:
+        try:
+            self.serve_all()
+        except Exception:
+            _log.exception(
+                "the server at %s failed", ", ".join(map(str, self.addresses))
+            )

@@ -1,0 +1,72 @@
+"""What can be set about a server: each option once.
+
+In       keyword arguments, flags of the command line
+Out      one frozen object; help and units for whoever shows them
+Holds    the only place of the defaults
+Fails    ValueError: a value that cannot be
+"""
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+__all__ = ["Settings", "option_help"]
+
+
+def _option(default: Any, text: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"help": text, "unit": unit})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a server serves.
+
+    Raises:
+        ValueError: a number that is too small, or an unknown choice.
+    """
+
+    model: str = _option("thread", "where handlers run: serial, fork or thread")
+    backlog: int | None = _option(
+        None,
+        "clients that may wait to be accepted; the kernel's most unless given",
+        "clients",
+    )
+    max_connections: int | None = _option(
+        None,
+        "connections served at once; what the descriptors allow unless given",
+        "connections",
+    )
+    max_connections_per_ip: int | None = _option(
+        None,
+        "connections of one address at once (IPv6: of one /64); no bound unless given",
+        "connections",
+    )
+    over_capacity: str = _option(
+        "wait", "what happens to clients over max_connections: wait or refuse"
+    )
+    # Below the 10 s after which "docker stop" kills, so that the report is still told.
+    grace: float = _option(
+        8.0, "how long conversations may go on when the server stops", "seconds"
+    )
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("backlog", 0),
+            ("max_connections", 1),
+            ("max_connections_per_ip", 1),
+        ):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        if not 0 <= self.grace < math.inf:
+            raise ValueError(f"grace must be a number of seconds, not {self.grace}")
+        if self.over_capacity not in ("wait", "refuse"):
+            raise ValueError(
+                f"over_capacity must be wait or refuse, not {self.over_capacity!r}"
+            )
+
+
+def option_help(name: str) -> str:
+    """Return what an option is for, in the words that every place uses."""
+    found = {each.name: each for each in fields(Settings)}[name]
+    return str(found.metadata["help"])
