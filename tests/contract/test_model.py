@@ -58,7 +58,7 @@ class TestServing:
         data = os.urandom(3_000_000)
         with Server(echo, ANY_PORT, model=model) as server:
             with net.dial(server.address, timeout=10) as conn, TaskGroup() as group:
-                group.start_soon(lambda: (conn.write(data), conn.close_write()))
+                group.start_soon(write_and_end, conn, data)
                 got = b""
                 while chunk := conn.read(50_000):
                     got += chunk
@@ -141,7 +141,9 @@ class TestTheEndOfAConversation:
         assert ends in err
         assert "RuntimeError: planned" in err
 
-    def test_sys_exit_in_a_handler_ends_that_conversation_only(self, model: str) -> None:
+    def test_sys_exit_in_a_handler_ends_that_conversation_only(
+        self, model: str
+    ) -> None:
         def leave(conn: Conn) -> None:
             conn.write(b"bye")
             sys.exit()
@@ -209,7 +211,9 @@ class TestOthersMeanwhile:
 
     @staticmethod
     def serve_beside(
-        model: str, occupy: Callable[[Conn], None], client: Callable[[Conn], None]
+        model: str,
+        occupy: Callable[[Conn], object],
+        client: Callable[[Conn], object] = lambda conn: None,
     ) -> None:
         def handler(conn: Conn) -> None:
             if conn.peek(1) == b"!":
@@ -227,8 +231,10 @@ class TestOthersMeanwhile:
             if (model, "serve others meanwhile") in CANNOT:
                 assert ask(server) == b"hello"
 
-    def test_a_handler_that_waits_for_its_peer_holds_up_nobody(self, model: str) -> None:
-        self.serve_beside(model, lambda conn: conn.read_exactly(100), lambda conn: None)
+    def test_a_handler_that_waits_for_its_peer_holds_up_nobody(
+        self, model: str
+    ) -> None:
+        self.serve_beside(model, lambda conn: conn.read_exactly(100))
 
     def test_a_handler_that_never_reads_holds_up_nobody(self, model: str) -> None:
         def sleep_until_the_peer_goes(conn: Conn) -> None:
@@ -237,7 +243,7 @@ class TestOthersMeanwhile:
                 conn.write(b"")
                 conn.write(b".")
 
-        self.serve_beside(model, sleep_until_the_peer_goes, lambda conn: None)
+        self.serve_beside(model, sleep_until_the_peer_goes)
 
     def test_a_peer_that_stops_reading_costs_no_memory_and_holds_up_nobody(
         self, model: str
@@ -249,7 +255,7 @@ class TestOthersMeanwhile:
                 conn.write(piece)
 
         before = peak_kib()
-        self.serve_beside(model, send_100_mb, lambda conn: None)
+        self.serve_beside(model, send_100_mb)
         assert peak_kib() - before < 30_000
 
     def test_a_handler_that_computes_lets_others_be_served(self, model: str) -> None:
@@ -265,7 +271,7 @@ class TestOthersMeanwhile:
                 except Error:
                     return
 
-        self.serve_beside(model, compute_until_the_peer_goes, lambda conn: None)
+        self.serve_beside(model, compute_until_the_peer_goes)
 
 
 class TestCapacity:
@@ -376,14 +382,14 @@ class TestStopping:
         with net.dial(server.address, timeout=5) as conn, timeout(15):
             conn.write(b"a\n")
             assert conn.read_line() == b"A\n"
-            if model != "serial":
-                other = net.dial(server.address, timeout=5)
+            others = [] if model == "serial" else [net.dial(server.address, timeout=5)]
+            for other in others:
                 other.write(b"more\n")
                 assert other.read_line() == b"MORE\n"
             with TaskGroup() as group:
                 group.start_soon(server.stop)
                 assert conn.read() == b""
-                if model != "serial":
+                for other in others:
                     other.write(b"last\n")
                     assert other.read_all() == b"last\n"
                     other.close()
@@ -416,7 +422,7 @@ class TestStopping:
             for _ in range(3):
                 try:
                     conn.read()
-                except BaseException:  # noqa: PERF203  what a handler should not do
+                except BaseException:
                     pass
 
         server = Server(hold_on, ANY_PORT, model=model).start()
@@ -481,6 +487,11 @@ def can_connect(server: Server) -> bool:
     except (RefusedError, ResetError):
         return False
     return True
+
+
+def write_and_end(conn: Conn, data: bytes) -> None:
+    conn.write(data)
+    conn.close_write()
 
 
 def write_as_much_as_goes(conn: Conn, n_bytes: int) -> None:

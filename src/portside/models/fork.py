@@ -64,8 +64,8 @@ class Fork:
     runs_inline = False
     max_connections: int | None = 512
     """A guess at what a machine bears: processes at once."""
-    descriptors_per_connection = 2
-    """For a moment both the connection and the pidfd of its child."""
+    descriptors_per_connection = 1
+    """The pidfd of its child, in the place of the connection that was handed over."""
 
     def __init__(self) -> None:
         self._children: dict[int, _Child] = {}
@@ -88,8 +88,8 @@ class Fork:
                     continue
                 if pid == 0:
                     self._be_child(work, conversation)
-                self._add(pid, conversation, work)
                 work.hand_over(conversation)  # the parent closes the conn
+                self._add(pid, conversation, work)
         finally:
             gc.unfreeze()
             os.close(self._lifeline[1])  # the children see that we stop
@@ -127,6 +127,7 @@ class Fork:
         work.drain_child(conversation)
 
     def _add(self, pid: int, conversation: Any, work: Work) -> None:
+        # The conn was closed just now, so there is a descriptor for this one.
         child = _Child(pid, os.pidfd_open(pid), conversation)
         self._children[pid] = child
         watch(child.pidfd, lambda: self._reap(child, work))

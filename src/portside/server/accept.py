@@ -68,19 +68,10 @@ class Acceptor:
             Error: accept fails in a way that waiting does not cure.
         """
         self._task = current()
-        while not self._is_stopping:
-            if self._capacity.is_full and not self._refuse:
-                park()
-                continue
-            try:
-                ready = wait_any([n for door, _ in self._doors for n in door.filenos()])
-                if ready and not self._is_stopping:
-                    admitted = self._look(ready)
-                    if admitted is not None:
-                        return admitted
-            except ClosedError:
-                continue  # it was stopped from another thread: the loop's head sees it
-        return None
+        try:
+            return self._wait_for_one()
+        finally:
+            self._task = None
 
     def stop(self) -> None:
         """Let nobody in any more, and listen no more; from any thread."""
@@ -99,6 +90,21 @@ class Acceptor:
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
+
+    def _wait_for_one(self) -> tuple[Conn, Handler] | None:
+        while not self._is_stopping:
+            if self._capacity.is_full and not self._refuse:
+                park()
+                continue
+            try:
+                ready = wait_any([n for door, _ in self._doors for n in door.filenos()])
+                if ready and not self._is_stopping:
+                    admitted = self._look(ready)
+                    if admitted is not None:
+                        return admitted
+            except ClosedError:
+                continue  # it was stopped from another thread: the loop's head sees it
+        return None
 
     def _look(self, ready: set[int]) -> tuple[Conn, Handler] | None:
         # Who was served goes to the end of the line, so that one busy listener does not

@@ -72,9 +72,10 @@ class Live:
         """End: counted, if the server is stopping."""
         with self._mutex:
             self._open.discard(conversation)
-            if self.cut_at is not None:
-                self._cut += conversation.was_cut
-                self._finished += not conversation.was_cut
+            if conversation.was_cut:
+                self._cut += 1
+            elif self.cut_at is not None:
+                self._finished += 1
             waiter = self._waiter
         if waiter is not None:
             waiter.wake()

@@ -19,7 +19,15 @@ import socket
 from dataclasses import asdict
 from typing import NoReturn, Protocol
 
-from portside.engine import abandon_all, now, shield, unwatch, wait_read, watch
+from portside.engine import (
+    abandon_all,
+    now,
+    shield,
+    unbounded,
+    unwatch,
+    wait_read,
+    watch,
+)
 from portside.errors import DeadlineError
 from portside.models import Model
 from portside.net import Listener
@@ -29,6 +37,8 @@ from portside.server.signals import Heard, heard_signals
 __all__ = ["Process"]
 
 _log = logging.getLogger("portside.server")
+
+_READY = b"ready"
 
 SPARE_SECONDS = 5.0
 """What the child gets over the grace, to kill its own children and report."""
@@ -60,6 +70,7 @@ class Process:
             ours.close()
             _be_child(server, theirs)
         theirs.close()
+        ours.recv(len(_READY))  # it has let go of all that is ours alone
         ours.setblocking(False)
         self._ours = ours
         for listener in server.listeners:
@@ -107,7 +118,8 @@ def _be_child(server: Served, control: socket.socket) -> NoReturn:
         heard = Heard(
             server.begin_stop, server.model.kill, grace=0.0, is_inline=lambda: False
         )
-        with heard_signals(heard):
+        control.send(_READY)
+        with unbounded(), heard_signals(heard):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
             watch(control.fileno(), lambda: _obey(server, control))
             report = server.serve_all()
