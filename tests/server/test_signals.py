@@ -151,10 +151,27 @@ class TestTheSecondSignal:
                 until(lambda: is_refused(server.address()))
             else:
                 time.sleep(0.2)
-            server.process.send_signal(number)
+            # Again and again: one that comes with the first is taken for the same.
+            until(lambda: server.process.poll() is not None or again(server, number))
             assert server.process.wait(LONG) == 128 + number
             client.close()
         until(lambda: not any(is_alive(pid) for pid in children))
+
+
+def again(server: Serving, number: int) -> bool:
+    server.process.send_signal(number)
+    return False
+
+
+def test_signals_that_come_together_are_one() -> None:
+    with serving("echo=127.0.0.1:0", "--grace", "20s") as server:
+        client = begun(server)
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(server.address()))
+        client.close()
+        assert server.report()["cut"] == 0
+        assert server.process.wait(LONG) == 0
 
 
 def test_a_killed_supervisor_of_fork_leaves_children_that_drain() -> None:

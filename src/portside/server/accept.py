@@ -125,10 +125,12 @@ class Acceptor:
             self._doors.append(door)
             if self._capacity.is_full:
                 conn.abort()
-                self._tell(f"{listener}: over capacity, refused {conn.remote_address}")
+                most = self._capacity.max_connections
+                self._tell(conn, f"refused, at max_connections={most}")
             elif not self._capacity.take(conn.remote_address):
                 conn.close()
-                self._tell(f"{listener}: {conn.remote_address} has its connections")
+                share = self._capacity.max_connections_per_ip
+                self._tell(conn, f"turned away, at max_connections_per_ip={share}")
             else:
                 return conn, handler
         return None
@@ -139,7 +141,7 @@ class Acceptor:
         elif error.errno not in _NO_MEMORY:
             raise error
         self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        self._tell(f"{error}; accepting pauses")
+        self._tell(error, "accepting pauses")
         with contextlib.suppress(DeadlineError):
             park(now() + self._pause)
 
@@ -150,11 +152,15 @@ class Acceptor:
         with contextlib.suppress(OSError):
             self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, what: Conn | Error, then: str) -> None:
         if now() < self._log_from:
             self._untold += 1
             return
         more = f" ({self._untold} more like this before)" if self._untold else ""
-        _log.warning("%s%s", text, more)
+        if isinstance(what, Conn):
+            where = f"{what.network} {what.local_address}->{what.remote_address}"
+        else:
+            where = str(what)
+        _log.warning("%s: %s%s", where, then, more)
         self._untold = 0
         self._log_from = now() + LOG_SECONDS

@@ -36,7 +36,7 @@ class Capacity:
         on_free: Callable[[], None],
     ) -> None:
         self.max_connections = max_connections
-        self._max_per_ip = max_connections_per_ip
+        self.max_connections_per_ip = max_connections_per_ip
         self._on_free = on_free
         self._mutex = threading.Lock()  # guards both counts
         self._taken = 0
@@ -56,8 +56,8 @@ class Capacity:
         """Take a place for a client; False when its address has as many as it may."""
         key = _key(remote)
         with self._mutex:
-            if self._max_per_ip is not None and key:
-                if self._by_ip[key] >= self._max_per_ip:
+            if self.max_connections_per_ip is not None and key:
+                if self._by_ip[key] >= self.max_connections_per_ip:
                     return False
                 self._by_ip[key] += 1
             self._taken += 1
@@ -68,7 +68,7 @@ class Capacity:
         key = _key(remote)
         with self._mutex:
             self._taken -= 1
-            if self._max_per_ip is not None and key:
+            if self.max_connections_per_ip is not None and key:
                 self._by_ip[key] -= 1
                 if not self._by_ip[key]:
                     del self._by_ip[key]

@@ -15,6 +15,7 @@ from portside.errors import (
     AbortedError,
     BrokenError,
     Cancelled,
+    ClosedError,
     EndOfStreamError,
     Error,
     ResetError,
@@ -27,7 +28,15 @@ __all__ = ["Conversation"]
 
 _log = logging.getLogger("portside.server")
 
-_PEER_WENT = (ResetError, BrokenError, AbortedError, EndOfStreamError, TimedOutError)
+# The last one: somebody else's task closed the conn, as a chat puts a member out.
+_CONN_WENT = (
+    ResetError,
+    BrokenError,
+    AbortedError,
+    EndOfStreamError,
+    TimedOutError,
+    ClosedError,
+)
 
 
 class Conversation:
@@ -48,9 +57,8 @@ class Conversation:
         self._has_ended = False
 
     def __str__(self) -> str:
-        return (
-            f"{self.conn.network} {self.conn.remote_address}->{self.conn.local_address}"
-        )
+        conn = self.conn
+        return f"{conn.network} {conn.local_address}->{conn.remote_address}"
 
     def converse(self) -> bool:
         """Run the handler; return whether to linger before the conn is closed."""
@@ -109,14 +117,14 @@ class Conversation:
 
     def _log_failure(self, error: Exception) -> None:
         name = handler_name(self._handler)
-        if self._is_the_peers(error):
+        if self._is_its_end(error):
             _log.debug("%s: handler %s ended: %s", self, name, error)
         else:
             _log.error("%s: handler %s failed", self, name, exc_info=error)
 
-    def _is_the_peers(self, error: BaseException) -> bool:
+    def _is_its_end(self, error: BaseException) -> bool:
         if isinstance(error, BaseExceptionGroup):
-            return all(self._is_the_peers(each) for each in error.exceptions)
+            return all(self._is_its_end(each) for each in error.exceptions)
         if not isinstance(error, Error) or error.op not in ("read", "write"):
             return False
-        return isinstance(error, _PEER_WENT) and error.remote == self.remote
+        return isinstance(error, _CONN_WENT) and error.remote == self.remote

@@ -22,12 +22,15 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from portside.engine import unwatch, watch
+from portside.engine import now, unwatch, watch
 from portside.errors import Cancelled
 
 __all__ = ["STOPPING", "Heard", "heard_signals"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+SAME_SECONDS = 0.05
+"""Two signals this close are one: timeout(1) signals its child, then the whole group."""
 
 
 class Heard:
@@ -50,15 +53,18 @@ class Heard:
         self._kill = kill
         self._grace = grace
         self._is_inline = is_inline
+        self._first_at = 0.0
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Take a note of the first, leave at the second."""
         if self.first is not None:
+            if now() - self._first_at < SAME_SECONDS:
+                return
             self._kill()
             with contextlib.suppress(OSError):
                 os.write(2, b"portside: second signal, leaving at once\n")
             os._exit(128 + number)
-        self.first = number
+        self.first, self._first_at = number, now()
         if self._is_inline():
             # At least a moment: zero would switch the timer off.
             signal.setitimer(signal.ITIMER_REAL, max(self._grace, 0.001))
