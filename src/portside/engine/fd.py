@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from portside.engine import waist
+from portside.engine.blocking import here
 from portside.engine.gate import Gate
 from portside.errors import ClosedError, WouldBlockError
 from portside.events import socket_call
@@ -88,7 +89,7 @@ class Descriptor:
 
     def receive(self, max_bytes: int) -> bytes:
         """Return what is there, at least a byte; nothing at the end of the stream."""
-        data = self._reading(self._socket.recv, max_bytes)
+        data = self._reading("recv", self._socket.recv, max_bytes)
         self._probably_empty = len(data) < max_bytes
         if socket_call.hooks:
             socket_call("recv", self.number, "", _told(data))
@@ -96,7 +97,7 @@ class Descriptor:
 
     def receive_into(self, buffer: memoryview) -> int:
         """Put what is there into buffer and return how much; 0 at the end."""
-        count = self._reading(self._socket.recv_into, buffer)
+        count = self._reading("recv", self._socket.recv_into, buffer)
         self._probably_empty = count < len(buffer)
         if socket_call.hooks:
             socket_call("recv", self.number, "", _told(buffer[:count]))
@@ -104,14 +105,14 @@ class Descriptor:
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
-        count = self._writing(self._socket.send, data)
+        count = self._writing("send", self._socket.send, data)
         if socket_call.hooks:
             socket_call("send", self.number, _told(data), str(count))
         return count
 
     def send_many(self, buffers: Sequence[Buffer]) -> int:
         """Send the first bytes of several buffers, at most IOV_MAX of them."""
-        count = self._writing(self._socket.sendmsg, buffers)
+        count = self._writing("sendmsg", self._socket.sendmsg, buffers)
         if socket_call.hooks:
             told = f"{len(buffers)} buffers"
             socket_call("sendmsg", self.number, told, str(count))
@@ -127,6 +128,9 @@ class Descriptor:
             sock, address = self._socket.accept()
         except BlockingIOError:
             raise WouldBlockError from None
+        except OSError as error:
+            self._tell_failure("accept", "", error)
+            raise
         if socket_call.hooks:
             told = f"{sock.fileno()} from {_endpoint(address)}"
             socket_call("accept", self.number, "", told)
@@ -134,7 +138,11 @@ class Descriptor:
 
     def bind(self, address: Any) -> None:
         """Give the socket its local address; the port may become known only now."""
-        self._socket.bind(address)
+        try:
+            self._socket.bind(address)
+        except OSError as error:
+            self._tell_failure("bind", _endpoint(address), error)
+            raise
         if socket_call.hooks:
             wanted, told = _endpoint(address), _endpoint(self._socket.getsockname())
             result = "ok" if told == wanted else f"ok -> {told}"
@@ -142,7 +150,11 @@ class Descriptor:
 
     def listen(self, backlog: int) -> None:
         """Let clients wait to be accepted."""
-        self._socket.listen(backlog)
+        try:
+            self._socket.listen(backlog)
+        except OSError as error:
+            self._tell_failure("listen", str(backlog), error)
+            raise
         if socket_call.hooks:
             socket_call("listen", self.number, str(backlog), "ok")
 
@@ -205,19 +217,25 @@ class Descriptor:
         waist.closing(self.number)
         return self._socket
 
-    def _reading(self, call: Callable[[Any], Result], argument: object) -> Result:
+    # Both begin without a check: who calls has entered the gate, or checked, just now.
+
+    def _reading(
+        self, name: str, call: Callable[[Any], Result], argument: object
+    ) -> Result:
         gate = self.reading
         if self._probably_empty and not gate.is_over:
-            waist.wait_read(self.number, gate.deadline)
+            here.engine.wait_read(self.number, gate.bound)
         while True:
-            gate.check()
+            if gate.closed:
+                raise ClosedError
             try:
                 result = call(argument)
             except BlockingIOError:
                 if gate.is_over:
                     raise
-            except ConnectionResetError:
-                self._was_reset = True
+            except OSError as error:
+                self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
+                self._tell_failure(name, "", error)
                 raise
             else:
                 if not result and self._was_reset:
@@ -225,20 +243,31 @@ class Descriptor:
                     # an end from then on: a cut reply would look whole.
                     raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
                 return result
-            waist.wait_read(self.number, gate.deadline)
+            gate.check()
+            here.engine.wait_read(self.number, gate.bound)
 
-    def _writing(self, call: Callable[[Any], Result], argument: object) -> Result:
+    def _writing(
+        self, name: str, call: Callable[[Any], Result], argument: object
+    ) -> Result:
         gate = self.writing
         while True:
-            gate.check()
+            if gate.closed:
+                raise ClosedError
             try:
                 return call(argument)
             except BlockingIOError:
                 pass
-            except ConnectionResetError:
-                self._was_reset = True
+            except OSError as error:
+                self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
+                self._tell_failure(name, "", error)
                 raise
-            waist.wait_write(self.number, gate.deadline)
+            gate.check()
+            here.engine.wait_write(self.number, gate.bound)
+
+    def _tell_failure(self, name: str, told: str, error: OSError) -> None:
+        if socket_call.hooks:
+            reason = os.strerror(error.errno or 0).lower()
+            socket_call(name, self.number, told, reason)
 
     def _is_connected(self) -> bool:
         try:
@@ -254,9 +283,9 @@ class Descriptor:
                 return
             self._given_back = True
         waist.closing(self.number)
-        self._socket.close()
-        if socket_call.hooks:
+        if socket_call.hooks:  # before: afterwards the number may be somebody else's
             socket_call("close", self.number, "", "ok")
+        self._socket.close()
 
 
 def abandon_all(keep: Collection[int]) -> None:

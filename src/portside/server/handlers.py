@@ -27,7 +27,7 @@ def check_handler(handler: Any) -> None:
     name = handler_name(handler)
     if not callable(handler):
         raise HandlerError(
-            f"handler {name}: a {type(handler).__name__}, not a function"
+            f"handler {name}: of type {type(handler).__name__}, not a function"
         )
     body = handler if inspect.isroutine(handler) else type(handler).__call__
     # A partial shows what it is made of, an instance what its class calls.

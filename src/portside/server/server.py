@@ -12,6 +12,7 @@ Fails    HandlerError, AddressError, InUseError, DeniedError ...: at the start
 
 import logging
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -157,11 +158,14 @@ class Server:
         )
         self.state = State.RUNNING
 
-    def run(self) -> Report:
+    def run(self, ready: Callable[[], object] = lambda: None) -> Report:
         """Serve on this thread until told to stop; return how that went.
 
         On the main thread SIGINT and SIGTERM tell it: the first lets the conversations
         go on within the grace, the second ends the process.
+
+        Args:
+            ready: called once it listens and hears signals, before it accepts.
         """
         if self.state is State.NEW:
             self.listen()
@@ -172,6 +176,7 @@ class Server:
             is_inline=self._is_inline,
         )
         with unbounded(), heard_signals(heard):
+            ready()
             self.serve_all()
         return self._report
 

@@ -30,7 +30,7 @@ __all__ = ["STOPPING", "Heard", "heard_signals"]
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 SAME_SECONDS = 0.05
-"""Two signals this close are one: timeout(1) signals its child, then the whole group."""
+"""Two signals this close are one: timeout(1) signals its child, then its group."""
 
 
 class Heard:

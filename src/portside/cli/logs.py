@@ -1,0 +1,19 @@
+"""What the library logs, as the command line shows it.
+
+In       how often ``-v`` was given
+Out      each record as a line on stderr, ``portside: text``; a traceback below it where
+         there is one
+"""
+
+import logging
+
+__all__ = ["show_logs"]
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def show_logs(verbosity: int) -> None:
+    """Show warnings and errors; with 1 also what happens, with 2 everything."""
+    level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
+    logging.basicConfig(level=level, format="portside: %(message)s", force=True)
+    logging.raiseExceptions = False  # a closed stderr is nobody's mistake

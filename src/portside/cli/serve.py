@@ -1,0 +1,240 @@
+"""``portside serve``: handlers at endpoints, until told to stop.
+
+In       WHAT[=ENDPOINT]..., and an option for each field of `portside.server.Settings`
+Out      a table of what listens where; at the end a report
+Fails    Failure: a mistake in what was typed, or the server could not start
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import Field, asdict, fields
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from portside.cli import _render
+from portside.cli.failure import CANNOT_START, FAILED, USAGE, Failure
+from portside.cli.logs import show_logs
+from portside.cli.starting import could_not_start
+from portside.cli.trace import trace_if
+from portside.cli.units import Duration, duration_text
+from portside.cli.what import Service, parse_what
+from portside.errors import Error, HandlerError
+from portside.models import MODELS
+from portside.models.fork import check_one_thread
+from portside.names import IPAddress, is_unspecified, join_host_port
+from portside.server import Server, Settings, option_help
+from portside.services import SERVICES
+
+__all__ = ["serve"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_CHOICES = {"model": tuple(MODELS), "over_capacity": ("wait", "refuse")}
+
+
+def _settings_options(command: Command) -> Command:
+    """Give command an option for each field of the settings."""
+    for each in reversed(fields(Settings)):
+        default = each.default
+        text = option_help(each.name)
+        for other in fields(Settings):
+            text = text.replace(f" {other.name}:", f" {_flag(other.name)}:")
+        command = click.option(
+            _flag(each.name),
+            type=_type(each),
+            metavar=None if each.name in _CHOICES else _metavar(each),
+            default=duration_text(default) if isinstance(default, float) else default,
+            show_default=default is not None,
+            show_envvar=True,
+            help=f"{text[:1].upper()}{text[1:]}.",
+        )(command)
+    return command
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _type(option: "Field[Any]") -> "click.ParamType[Any, Any]":
+    if option.name in _CHOICES:
+        return click.Choice(_CHOICES[option.name])
+    return Duration() if option.metadata["unit"] == "seconds" else click.INT
+
+
+def _metavar(option: "Field[Any]") -> str:
+    return "DURATION" if option.metadata["unit"] == "seconds" else "N"
+
+
+def _complete_what(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    services = [name for name in SERVICES if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in services] or [
+        CompletionItem(incomplete, type="file")
+    ]
+
+
+@click.command()
+@click.argument(
+    "what",
+    nargs=-1,
+    required=True,
+    metavar="WHAT[=ENDPOINT]...",
+    shell_complete=_complete_what,
+)
+@_settings_options
+@click.option(
+    "--trace-calls",
+    is_flag=True,
+    show_envvar=True,
+    help="Show every socket call and its result on stderr, as it happens.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="PORTSIDE_SERVE_JSON",
+    show_envvar=True,
+    help="Write JSON: an object when it listens, one when it has stopped.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    show_envvar=True,
+    help="Log more: what happens (-v), everything (-vv).",
+)
+def serve(
+    what: tuple[str, ...],
+    *,
+    trace_calls: bool,
+    as_json: bool,
+    verbose: int,
+    **settings: Any,
+) -> int:
+    """Serve handlers at endpoints until told to stop.
+
+    WHAT is a service (echo, discard ...), or a function of a conn of your own:
+    file.py:NAME or module:NAME. ENDPOINT is [tcp://|tcp4://|tcp6://]HOST:PORT; port 0
+    lets the system choose, no HOST is every address of this one. A service without
+    ENDPOINT listens at its well-known port.
+
+    The first Ctrl-C (or SIGTERM) stops accepting and lets conversations go on for the
+    grace; the second ends the process at once.
+
+    \b
+    Examples:
+      portside serve echo=127.0.0.1:7007
+      portside serve echo=:7007 discard=:9009 --model fork
+      portside serve app.py:chat=tcp6://[::1]:9000 --grace 30s
+      portside serve echo=localhost:0 --trace-calls
+    """
+    show_logs(verbose)
+    with (
+        _told_as_json() if as_json else contextlib.nullcontext(),
+        trace_if(trace_calls),
+    ):
+        _serve([parse_what(text) for text in what], settings, as_json=as_json)
+    return 0
+
+
+def _serve(services: list[Service], settings: dict[str, Any], *, as_json: bool) -> None:
+    server = _make_server(services, settings)
+    try:
+        server.listen()
+    except Error as error:
+        raise could_not_start(error) from error
+    if server.model.needs_process:
+        try:
+            check_one_thread()  # a handler's file may have started some
+        except RuntimeError as error:
+            raise Failure(str(error), CANNOT_START) from None
+    announce = _announce_json if as_json else _announce
+    try:
+        report = server.run(ready=lambda: announce(services, server))
+    except Error as error:
+        raise Failure(str(error), FAILED) from error
+    if as_json:
+        _render.json_line({"event": "stopped", **asdict(report)})
+    else:
+        _render.say(f"stopped: {report}")
+
+
+def _make_server(services: list[Service], settings: dict[str, Any]) -> Server:
+    try:
+        server = Server(**settings)
+    except ValueError as error:
+        name, _, reason = str(error).partition(" ")
+        said = _flag(name) if name in settings else name
+        raise Failure(f"{said} {reason}", USAGE) from None
+    for service in services:
+        try:
+            server.add(service.handler, service.endpoint)
+        except HandlerError as error:
+            raise Failure(f"{service.name}: {error}", USAGE) from None
+    return server
+
+
+def _announce(services: list[Service], server: Server) -> None:
+    model, most = server.model.name, str(server.max_connections)
+    rows = [
+        (service.name, f"{address.network}://{address}", model, most)
+        for service, address in _places(services, server)
+    ]
+    _render.table(("service", "endpoint", "model", "max connections"), rows)
+    near = _dialable(server.addresses[0])
+    _render.say(
+        f"\ntry it:  printf 'hello\\n' | portside dial {near}\n"
+        f"Ctrl-C stops: first drains, second cuts"
+    )
+
+
+def _announce_json(services: list[Service], server: Server) -> None:
+    places = [
+        {
+            "service": service.name,
+            "endpoint": f"{address.network}://{address}",
+            "host": address.host,
+            "port": address.port,
+        }
+        for service, address in _places(services, server)
+    ]
+    _render.json_line(
+        {
+            "event": "listening",
+            "pid": os.getpid(),
+            "model": server.model.name,
+            "max_connections": server.max_connections,
+            "listening": places,
+        }
+    )
+
+
+def _places(
+    services: list[Service], server: Server
+) -> Iterator[tuple[Service, IPAddress]]:
+    for service, listener in zip(services, server.listeners, strict=True):
+        for address in listener.addresses:
+            yield service, address
+
+
+def _dialable(address: IPAddress) -> str:
+    """Return the address as somebody on this host dials it."""
+    if not is_unspecified(address.ip):
+        return str(address)
+    host = {"tcp4": "127.0.0.1", "tcp6": "::1"}.get(address.network, "localhost")
+    return join_host_port(host, address.port)
+
+
+@contextlib.contextmanager
+def _told_as_json() -> Iterator[None]:
+    """Write a failure to stdout too, for the program that reads there."""
+    try:
+        yield
+    except Failure as failure:
+        told = {"event": "failed", "error": str(failure), "status": failure.status}
+        _render.json_line(told)
+        raise

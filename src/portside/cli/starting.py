@@ -1,0 +1,65 @@
+"""Say why a server could not start, and what to do about it.
+
+In       the error of listen
+Out      a Failure: one sentence that names the holder of the port, or the missing right
+"""
+
+import errno
+
+from portside.cli.failure import CANNOT_START, USAGE, Failure
+from portside.errors import AddressError, DeniedError, Error, InUseError, ResolveError
+from portside.names import IPAddress
+
+__all__ = ["could_not_start"]
+
+
+def could_not_start(error: Error) -> Failure:
+    """Return the failure that tells a person of this error."""
+    if isinstance(error, AddressError):
+        return Failure(str(error), USAGE)
+    local = error.local
+    if isinstance(local, IPAddress):
+        if isinstance(error, InUseError):
+            return Failure(_in_use(local), CANNOT_START)
+        if isinstance(error, DeniedError) and local.port < _first_free_port():
+            return Failure(_no_right(local), CANNOT_START)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Failure(f"{error}: this host has no such address", CANNOT_START)
+    if isinstance(error, ResolveError):
+        return Failure(f"{error}: check the host's name", CANNOT_START)
+    return Failure(str(error), CANNOT_START)
+
+
+def _in_use(local: IPAddress) -> str:
+    from portside.observe import find_holder
+
+    place = f"{local.network} {local}"
+    advice = "stop it, or choose another port"
+    holder = find_holder(local)
+    if holder is None:
+        return f"{place} is in use, by whom cannot be seen: choose another port"
+    if holder.pid is None:
+        return (
+            f"{place} is in use by a process of user {holder.user}, which cannot be "
+            f"seen from here (root can: ss -ltnp): {advice}"
+        )
+    more = f" and {holder.others} more" if holder.others else ""
+    return f"{place} is in use by {holder.name} (pid {holder.pid}){more}: {advice}"
+
+
+def _no_right(local: IPAddress) -> str:
+    first = _first_free_port()
+    return (
+        f"no right to listen at {local.network} {local}: use a port from {first} up, "
+        f"or run as root, or give python the right (setcap cap_net_bind_service=+ep), "
+        f"or lower sysctl net.ipv4.ip_unprivileged_port_start to {local.port}"
+    )
+
+
+def _first_free_port() -> int:
+    """Return the first port that needs no right: ip(7)."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 1024

@@ -1,0 +1,76 @@
+"""Read durations.
+
+In       text that a person wrote: 200ms, 5s, 2m, 1.5
+Out      seconds
+Fails    click.BadParameter that says how to write one
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+__all__ = ["Duration", "duration_text"]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}) ?(ms|s|m|h|)")
+
+_LONGEST_SECONDS = 1e9
+"""Thirty years, and nothing below overflows on it: setitimer(2) takes 32 bits."""
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[float, str | float]
+else:
+    _ParamType = click.ParamType  # no generic in click 8.1
+
+
+class Duration(_ParamType):
+    """Seconds, with a unit or without.
+
+    Args:
+        above_zero: 0 makes no sense here.
+    """
+
+    name = "duration"
+
+    def __init__(self, *, above_zero: bool = False) -> None:
+        self._above_zero = above_zero
+
+    def convert(
+        self,
+        value: str | float,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the seconds."""
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            text = f"{value!r} is no duration (write 200ms, 5s, 2m, or plain seconds)"
+            self.fail(text, param, ctx)
+        seconds = float(match[1]) * _SECONDS[match[2]]
+        if seconds > _LONGEST_SECONDS:
+            self.fail(f"{value!r} is over 30 years", param, ctx)
+        if self._above_zero and not seconds:
+            self.fail(f"{value!r} is no time at all", param, ctx)
+        return seconds
+
+    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
+        """Return what help calls the value."""
+        return "DURATION"
+
+
+def duration_text(seconds: float) -> str:
+    """Return the seconds as a person would write them.
+
+    >>> duration_text(8.0), duration_text(0.25), duration_text(120.0)
+    ('8s', '250ms', '2m')
+    """
+    for unit in ("h", "m", "s"):
+        count = seconds / _SECONDS[unit]
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"

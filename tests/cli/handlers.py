@@ -1,0 +1,39 @@
+"""Handlers that the tests of the command line serve."""
+
+import time
+
+
+def greet(conn):
+    conn.write(b"hello\n")
+    conn.write(conn.read_line())
+
+
+def stuck(conn):
+    conn.write(b"stuck\n")
+    time.sleep(60)
+
+
+def failing(conn):
+    conn.read(1)
+    raise LookupError("no such luck")
+
+
+class Shop:
+    @staticmethod
+    def sell(conn):
+        conn.write(b"sold\n")
+
+
+async def coroutine(conn):
+    pass
+
+
+def generator(conn):
+    yield conn
+
+
+def no_conn():
+    pass
+
+
+number = 3

@@ -1,0 +1,32 @@
+"""What the library logs, as lines on stderr."""
+
+from pathlib import Path
+
+from tests.cli.running import serving, until
+
+FAILING = f"{Path(__file__).with_name('handlers.py')}:failing=127.0.0.1:0"
+
+
+def test_a_failing_handler_is_told_with_its_traceback(model):
+    with serving(FAILING, "--model", model) as server:
+        with server.connect() as client:
+            client.sendall(b"x")
+            assert client.makefile("rb").read() == b""
+        until(lambda: "no such luck" in server.errors())
+        server.stop()
+        lines = server.errors().splitlines()
+    assert lines[0].startswith("portside: tcp 127.0.0.1:")
+    assert "handler failing failed" in lines[0]
+    assert lines[1].startswith("Traceback")
+    assert lines[-1] == "LookupError: no such luck"
+
+
+def test_a_peer_that_goes_away_is_told_only_when_asked():
+    for flags, is_told in (((), False), (("-vv",), True)):
+        with serving(FAILING, *flags) as server:
+            with server.connect() as client:
+                client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0: a reset
+            if is_told:
+                until(lambda: "connection reset" in server.errors())
+            server.stop()
+            assert ("portside: " in server.errors()) is is_told

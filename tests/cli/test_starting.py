@@ -1,0 +1,127 @@
+"""Why a server could not start: the holder of the port, the missing right, the host."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import LONG, PORTSIDE, environment, serving
+
+NOBODY = 65534
+FIRST_FREE_PORT = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+
+
+def error_of(*args: str, command: Sequence[str] = PORTSIDE) -> str:
+    done = subprocess.run(
+        [*command, "serve", *args],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("portside: ").rstrip("\n")
+
+
+@pytest.fixture
+def nobody():
+    """The command, run by a user without rights."""
+    if os.geteuid() != 0:
+        return PORTSIDE
+    # Imported before: another user may not be able to read this Python.
+    code = (
+        "import locale, os, portside.cli.main, portside.observe\n"
+        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        "portside.cli.main.main()\n"
+    )
+    return (sys.executable, "-c", code)
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("127.0.0.1", ""),
+        ("0.0.0.0", "127.0.0.1"),
+    ],
+)
+def test_a_port_in_use_is_told_with_its_holder(host, wanted):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as taken:
+        place = f"{wanted}:{taken.getsockname()[1]}"
+        error = error_of(f"echo={place}")
+    name = Path("/proc/self/comm").read_text().strip()
+    listening = f"[::]{place}" if place.startswith(":") else place
+    assert error == (
+        f"tcp {listening} is in use by {name} (pid {os.getpid()}): "
+        f"stop it, or choose another port"
+    )
+
+
+def test_another_server_of_ours_is_named_too(model):
+    with serving("echo=127.0.0.1:0", "--model", model) as server:
+        error = error_of(f"discard={server.endpoint()}", "--model", model)
+        assert f"(pid {server.process.pid})" in error
+        server.stop()
+
+
+def test_a_holder_of_another_user_is_told_by_its_user(nobody):
+    if nobody is PORTSIDE:
+        pytest.skip("needs root, to have another user")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        error = error_of(f"echo=127.0.0.1:{taken.getsockname()[1]}", command=nobody)
+    assert (
+        "is in use by a process of user root, which cannot be seen from here" in error
+    )
+
+
+def test_a_holder_that_is_in_no_table_is_said_to_be_unknown():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # without SO_REUSEADDR, and not listening
+        error = error_of(f"echo=127.0.0.1:{taken.getsockname()[1]}")
+    assert "is in use, by whom cannot be seen: choose another port" in error
+
+
+def test_the_same_endpoint_twice_is_in_use_by_ourselves():
+    with socket.socket() as chooser:
+        chooser.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        chooser.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{chooser.getsockname()[1]}"
+        error = error_of(f"echo={place}", f"discard={place}")
+    assert f"tcp {place} is in use" in error
+
+
+def test_no_right_to_a_low_port_is_told_with_three_ways_out(nobody):
+    if FIRST_FREE_PORT <= 7:
+        pytest.skip("this system gives everybody every port")
+    error = error_of("echo=127.0.0.1:7", command=nobody)
+    assert error.startswith("no right to listen at tcp 127.0.0.1:7: ")
+    assert f"use a port from {FIRST_FREE_PORT} up" in error
+    assert "setcap" in error
+    assert "net.ipv4.ip_unprivileged_port_start to 7" in error
+
+
+def test_a_host_without_address_cannot_be_listened_to():
+    error = error_of("echo=nowhere.invalid:7007")
+    assert error.startswith("listen tcp nowhere.invalid:7007: ")
+    assert error.endswith(": check the host's name")
+
+
+def test_an_address_of_another_host_cannot_be_listened_to():
+    error = error_of("echo=192.0.2.1:7007")
+    assert error.endswith(
+        "cannot assign requested address: this host has no such address"
+    )
+
+
+def test_nothing_is_left_listening_when_one_of_several_is_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        error = error_of("echo=127.0.0.1:0", f"echo=127.0.0.1:{taken.getsockname()[1]}")
+    assert "is in use" in error
