@@ -129,7 +129,7 @@ class TestTheEndOfAConversation:
             with Server(fail_or_echo, ANY_PORT, model=model) as server:
                 with net.dial(server.address, timeout=5) as conn, timeout(10):
                     conn.write(b"!")
-                    ends = f"{conn.local_address}->{conn.remote_address}"
+                    ends = f"{conn.remote_address}->{conn.local_address}"
                     with pytest.raises(ResetError):
                         conn.read_all()
                         raise ResetError  # an end, where all had been read: as good

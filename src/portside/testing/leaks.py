@@ -19,7 +19,7 @@ from portside.errors import DeadlineError
 __all__ = ["no_leaks"]
 
 WAIT_SECONDS = 5.0
-"""What threads and children get to leave after the block: a guess for a busy machine."""
+"""What threads and children get to leave after the block: a guess."""
 
 
 @contextlib.contextmanager

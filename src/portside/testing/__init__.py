@@ -1,0 +1,18 @@
+"""For tests, ours and our users': the contract, a guard against leaks, a fixture.
+
+What flows in is a maker of conns, or a handler; what flows out is a return, or an
+`AssertionError` that says what did not hold.
+
+In reading order: `contract` (what every conn must meet, run as checks),
+`contract_claims` and `contract_peers` (what the checks are written with),
+`contract_nettest`, `contract_reading`, `contract_writing`, `contract_deadlines` and
+`contract_closing` (the checks), `leaks` (nothing is left behind), `plugin` (the fixture
+of pytest).
+
+May import everything but `cli`.
+"""
+
+from portside.testing.contract import CHECKS, Check, MakePair, check_conn
+from portside.testing.leaks import no_leaks
+
+__all__ = ["CHECKS", "Check", "MakePair", "check_conn", "no_leaks"]
