@@ -137,4 +137,4 @@ def test_a_cork_is_over_when_the_last_block_ends(pair):
     with TaskGroup() as group:
         group.start_soon(cork)
     near.write(b"out")
-    assert far.read_exactly(5) == b"coming"
+    assert far.read_exactly(5) == b"in" + b"out"

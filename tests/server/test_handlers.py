@@ -36,8 +36,8 @@ REFUSED = [
     (generator, "handler generator: is a generator"),
     (without_conn, r"handler without_conn\(\).*: must take one argument, the conn"),
     (with_two, "must take one argument, the conn"),
-    ("echo", "handler 'echo': a str, not a function"),
-    (None, "a NoneType, not a function"),
+    ("echo", "handler 'echo': of type str, not a function"),
+    (None, "of type NoneType, not a function"),
 ]
 
 

@@ -1,0 +1,97 @@
+"""Who has a port, as the kernel's tables tell."""
+
+import os
+import pwd
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from portside.names import IPAddress
+from portside.observe import Holder, find_holder
+from portside.observe.holder import _ip
+
+
+def me(others: int = 0) -> Holder:
+    name = Path("/proc/self/comm").read_text().strip()
+    return Holder(pwd.getpwuid(os.geteuid()).pw_name, os.getpid(), name, others)
+
+
+def listener(host: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server(
+        (host, 0), family=family, dualstack_ipv6=host == "::" and socket.has_ipv6
+    )
+
+
+IN_THE_WAY = [
+    ("127.0.0.1", "127.0.0.1"),
+    ("127.0.0.1", "0.0.0.0"),
+    ("127.0.0.1", "::"),
+    ("0.0.0.0", "127.0.0.1"),
+    ("::1", "::1"),
+    ("::1", "::"),
+    ("::", "::1"),
+    ("::", "127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("held", "wanted"), IN_THE_WAY)
+def test_who_is_in_the_way_is_found(held, wanted):
+    with listener(held) as taken:
+        port = taken.getsockname()[1]
+        assert find_holder(IPAddress("tcp", wanted, port)) == me()
+
+
+@pytest.mark.parametrize("wanted", ["127.0.0.2", "::1"])
+def test_who_is_elsewhere_is_not_in_the_way(wanted):
+    with listener("127.0.0.1") as taken:
+        port = taken.getsockname()[1]
+        assert find_holder(IPAddress("tcp", wanted, port)) is None
+
+
+def test_a_port_that_nobody_has():
+    with listener("127.0.0.1") as taken:
+        port = taken.getsockname()[1]
+    assert find_holder(IPAddress("tcp", "127.0.0.1", port)) is None
+
+
+def test_processes_that_share_a_socket_are_counted():
+    with listener("127.0.0.1") as taken:
+        taken.set_inheritable(True)
+        address = IPAddress("tcp", "127.0.0.1", taken.getsockname()[1])
+        command = ["sh", "-c", "echo; read end"]
+        with subprocess.Popen(
+            command, close_fds=False, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            found = find_holder(address)
+            process.communicate(b"\n")
+    assert found is not None
+    assert found.others == 1
+    assert found.pid == min(os.getpid(), process.pid)
+
+
+def test_a_client_in_a_conversation_can_be_in_the_way():
+    with listener("127.0.0.1") as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        port = client.getsockname()[1]
+        assert find_holder(IPAddress("tcp", "127.0.0.1", port)) == me()
+
+
+def test_a_listener_is_named_before_a_conversation_of_its():
+    with listener("127.0.0.1") as taken:
+        address = taken.getsockname()
+        with socket.create_connection(address):
+            conn, _ = taken.accept()
+            with conn:
+                assert find_holder(IPAddress("tcp", *address)) == me()
+
+
+def test_addresses_are_read_as_the_table_writes_them():
+    assert _ip("0100007F") == "127.0.0.1"
+    assert _ip("00000000000000000000000001000000") == "::1"
+    assert _ip("0000000000000000FFFF00000100007F") == "127.0.0.1"
+    assert _ip("B80D0120000000000000000001000000") == "2001:db8::1"
