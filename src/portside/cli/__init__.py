@@ -11,3 +11,5 @@ In reading order: `main` (the program, and what becomes of every failure), `fail
 
 May import everything. It is the only room that knows of exit statuses.
 """
+
+__all__: list[str] = []

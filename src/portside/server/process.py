@@ -34,7 +34,7 @@ from portside.net import Listener
 from portside.server.live import Report
 from portside.server.signals import Heard, heard_signals
 
-__all__ = ["Process"]
+__all__ = ["Process", "Served"]
 
 _log = logging.getLogger("portside.server")
 

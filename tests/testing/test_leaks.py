@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from portside.testing import leaks
+from portside.testing.leaks import no_leaks
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaks, "WAIT_SECONDS", 0.05)
+
+
+def test_nothing_left_is_fine() -> None:
+    with no_leaks():
+        os.close(os.dup(1))
+
+
+def test_a_descriptor_that_is_left_is_told_with_what_it_is() -> None:
+    with pytest.raises(AssertionError, match=r"left behind: descriptor \d+ \(pipe:"):
+        with no_leaks():
+            reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_thread_that_is_left_is_told_by_its_name() -> None:
+    let_go = threading.Event()
+    thread = threading.Thread(target=let_go.wait, name="forgotten")
+    with pytest.raises(AssertionError, match="thread forgotten"):
+        with no_leaks():
+            thread.start()
+    let_go.set()
+    thread.join()
+
+
+def test_a_child_that_is_left_is_told() -> None:
+    with pytest.raises(AssertionError, match="child"):
+        with no_leaks():
+            child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1)
+    child.communicate()
+
+
+def test_what_goes_a_moment_later_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaks, "WAIT_SECONDS", 20.0)
+    with no_leaks():
+        threading.Timer(0.05, lambda: None).start()
