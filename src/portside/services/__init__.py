@@ -1,7 +1,8 @@
 """Ready handlers: the well-known services.
 
-Each is a function of a conn, like those that users write; `SERVICES` names them, with
-the port that they are known by.
+What flows in is a conn, what flows out the bytes of the service. Each is a function of
+a conn, like those that users write; `SERVICES` names them, with the port that they are
+known by.
 
 May import `net`, `server` and what lies below.
 """
