@@ -17,6 +17,7 @@ moment later. The pause doubles each time and is drawn from its upper half, so t
 clients that were turned away together do not come back together.
 """
 
+import errno
 import os
 import socket
 
@@ -151,6 +152,10 @@ def _connect(place: IPAddress, until: float | None, control: Control | None) -> 
         stream.local_address = IPAddress.from_sockaddr(
             place.network, sock.getsockname()
         )
+        if stream.local_address == place:
+            # TCP lets a socket that got the very port it calls connect to itself (RFC
+            # 9293 section 3.5): nobody listens there. Go's net looks for that as well.
+            raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         if is_unspecified(place.ip):
             peer = sock.getpeername()
             stream.remote_address = IPAddress.from_sockaddr(place.network, peer)

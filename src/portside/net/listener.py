@@ -16,6 +16,7 @@ from typing import Self
 
 from portside.engine import Descriptor, Event, Gate, timeout, wait_any
 from portside.errors import (
+    ClosedError,
     DeadlineError,
     Error,
     InUseError,
@@ -163,7 +164,12 @@ class Listener:
 
         Args:
             at: seconds on the clock of ``portside.now``; None takes it off.
+
+        Raises:
+            ClosedError: this listener is closed.
         """
+        if self.closed:
+            raise self._located(ClosedError(op="set"))
         self._gate.set_deadline(at)
 
     def close(self) -> None:

@@ -143,6 +143,7 @@ class Reading:
         return data
 
     def _fill(self) -> bool:
+        self._stream.reading.check()
         data = self._receive(CHUNK_BYTES)
         self._buffer += data
         return bool(data)

@@ -23,7 +23,11 @@ Socket = socket.socket  # by a name that the property `ByteStream.socket` does n
 
 
 class ByteStream(Protocol):
-    """Both directions of a conversation. Who calls has the turn of that direction."""
+    """Both directions of a conversation.
+
+    Who calls has the turn of that direction, and has just checked its gate: once for
+    each call of receive and send.
+    """
 
     network: str
     local_address: Address | None

@@ -127,12 +127,21 @@ class Writing:
 
     def _send(self, data: Buffer) -> None:
         self._has_written = True
+        if isinstance(data, bytes):
+            self._send_all(data)
+        else:
+            with memoryview(data).cast("B") as view:
+                self._send_all(view)
+
+    def _send_all(self, data: bytes | memoryview) -> None:
         sent = 0
         try:
-            with memoryview(data).cast("B") as view:
-                while sent < len(view):
-                    with view[sent:] as rest:
-                        sent += self._stream.send(rest)
+            if data:
+                sent = self._stream.send(data)
+            while sent < len(data):
+                self._stream.writing.check()
+                with memoryview(data)[sent:] as rest:
+                    sent += self._stream.send(rest)
         except OSError as error:
             self._raise_with_sent(sent, error)
 
@@ -141,6 +150,8 @@ class Writing:
         sent = 0
         try:
             while views:
+                if sent:
+                    self._stream.writing.check()
                 taken = self._stream.send_many(views[:MAX_BUFFERS])
                 sent += taken
                 _drop(views, taken)

@@ -1,4 +1,4 @@
-r"""What every conn must do when it is read.
+"""What every conn must do when it is read.
 
 In       two fresh conns, each the other's peer
 Out      nothing, if the contract holds
