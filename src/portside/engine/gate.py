@@ -29,6 +29,8 @@ class Gate:
 
     Attributes:
         deadline: until when each of them may take; None is for ever.
+        bound: the same for the task inside, with the bounds of the blocks around it; as
+            it was at its last `check`.
         closed: nobody comes in any more.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
@@ -39,6 +41,7 @@ class Gate:
         "_mutex",
         "_on_empty",
         "_queue",
+        "bound",
         "closed",
         "deadline",
         "draining",
@@ -47,6 +50,7 @@ class Gate:
 
     def __init__(self, on_empty: Callable[[], None]) -> None:
         self.deadline: float | None = None
+        self.bound: float | None = None
         self.closed = False
         self.ends_when_draining = False
         self.draining = False
@@ -61,8 +65,8 @@ class Gate:
         """Whether it is closed and nobody is inside any more."""
         return self.closed and self._holder is None
 
-    def check(self) -> float | None:
-        """Raise what ends a call inside now; else return its bound.
+    def check(self) -> None:
+        """Raise what ends a call inside now; else note its bound.
 
         Raises:
             Cancelled: this task is told to end.
@@ -71,23 +75,26 @@ class Gate:
         """
         if self.closed:
             raise ClosedError
-        return checkpoint(self.deadline)
+        self.bound = checkpoint(self.deadline)
 
     def enter(self) -> None:
         """Wait for this task's turn; raises what `check` does."""
-        self.check()
         task = current()
         with self._mutex:
             if self.closed:
                 raise ClosedError
             if self._holder is None:
                 self._holder = task
-                return
-            self._queue.append(task)
+            else:
+                self._queue.append(task)
         try:
             while self._holder is not task:
                 park(self.deadline)
-                self.check()
+                if self.closed:
+                    raise ClosedError
+            # Not before: who moves the deadline wakes only those who are inside or in
+            # line, and the bound is that of the one inside.
+            self.check()
         except BaseException:
             with self._mutex:
                 if self._holder is not task:

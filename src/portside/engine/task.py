@@ -24,8 +24,10 @@ __all__ = ["Ringable", "Task"]
 
 
 class Ringable(Protocol):
-    """What ends a sleep: a bell, or a hub. Not the engine: that would be a ring of two,
-    and its descriptors would wait for the garbage collector when a thread ends.
+    """What ends a sleep: a bell, or a hub.
+
+    Not the engine: that would be a ring of two, and its descriptors would wait for the
+    garbage collector when a thread ends.
     """
 
     def ring(self) -> None:
@@ -132,7 +134,6 @@ class Task:
         except BaseException as error:  # noqa: BLE001  it is handed to who asks for it
             self._error = error
         self._function, self._args, self._context = None, (), None
-        self.ringer = None  # a descriptor, which who keeps the task must not keep
         self.done = True
         for joiner in tuple(self._joiners):
             joiner.wake()

@@ -1,0 +1,33 @@
+"""What every test of the engine must leave as it was."""
+
+import gc
+import os
+
+import pytest
+
+from portside.engine import current, now
+from portside.errors import DeadlineError
+from tests.engine.waiting import keep_parking, no_other_threads, until
+
+
+def _open_fds() -> list[str]:
+    return os.listdir("/proc/self/fd")
+
+
+@pytest.fixture(autouse=True)
+def _left_as_it_was():
+    """No thread, descriptor or cancellation stays behind."""
+    with pytest.raises(DeadlineError):  # now this thread has its bell, and no permit
+        keep_parking(now() + 0.0005)
+    before = _open_fds()
+    yield
+    task = current()
+    assert (task.reasons, task.cancel_at, task.shields) == (set(), None, 0)
+
+    def is_as_before() -> bool:
+        no_other_threads()
+        if _open_fds() != before:
+            gc.collect()
+        return _open_fds() == before
+
+    until(is_as_before)
