@@ -1,6 +1,7 @@
 """The engine of a plain thread: what strikes in the middle of its waits."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -74,6 +75,15 @@ def strike_when_asleep(task):
 # -- signals
 
 
+@pytest.fixture
+def _no_finalizers():
+    """Let no handler strike inside a finalizer, where what it raises is lost."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_finalizers")
 def test_signal_handlers_that_raise_anywhere_leave_the_engine_usable(pair):
     """They strike between any two lines, also while a wait is being prepared."""
     near, far = pair
@@ -85,30 +95,26 @@ def test_signal_handlers_that_raise_anywhere_leave_the_engine_usable(pair):
         if is_armed:
             raise Struck
 
-    def use_until_struck(end):
+    def use_until_struck():
         nonlocal is_armed
         try:
             is_armed = True
-            while now() < end:
+            while True:
                 wait_write(near.fileno(), now() + LONG)
                 watch(watched.fileno(), lambda: None)
                 wait_any({far.fileno()}, {far.fileno()}, now() + LONG)
                 unwatch(watched.fileno())
-            is_armed = False
         except Struck:
             is_armed = False
-            return True
-        return False
 
-    struck = 0
     before = signal.signal(signal.SIGALRM, strike)
     timer = signal.setitimer(signal.ITIMER_REAL, 0)
     with watched, ready:
-        end = now() + 1.0
-        while now() < end:
-            seconds = 0.0001 + struck % 37 * 0.00001
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            struck += use_until_struck(end)
+        for round_ in range(300):
+            seconds = 0.0001 + round_ % 37 * 0.00001
+            signal.setitimer(signal.ITIMER_REAL, seconds, 0.01)
+            use_until_struck()
+            signal.setitimer(signal.ITIMER_REAL, 0)
             unwatch(watched.fileno())
             with pytest.raises(DeadlineError):  # nothing is left that ends its waits
                 keep_parking(now() + 0.0001)
@@ -118,7 +124,6 @@ def test_signal_handlers_that_raise_anywhere_leave_the_engine_usable(pair):
             park(now() + LONG)
     signal.setitimer(signal.ITIMER_REAL, *timer)
     signal.signal(signal.SIGALRM, before)
-    assert struck > 20
 
 
 @pytest.mark.usefixtures("_strikes")

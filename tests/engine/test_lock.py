@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from portside.engine import Lock, Task, call_as_task, now, spawn, timeout
+from portside.engine import Lock, Task, call_as_task, current, now, spawn, timeout
 from portside.errors import Cancelled, DeadlineError
 from tests.engine.waiting import LONG, MS, asleep, during_the_next_wait, joined, until
 
@@ -90,6 +90,16 @@ def test_who_releases_and_acquires_again_comes_after_those_who_wait():
         order.append("again")
     joined(task)
     assert order == ["waiting", "again"]
+
+
+def test_a_task_that_is_told_to_end_can_take_a_free_lock_to_clean_up():
+    lock = Lock()
+    current().cancel(reason="now")
+    try:
+        with lock:
+            assert lock.locked
+    finally:
+        current().forgive("now")
 
 
 def test_one_who_was_cancelled_while_waiting_is_passed_over():

@@ -140,11 +140,19 @@ class TestItsStop:
         assert server.stop() == server.stop()
         assert server.state is State.CLOSED
 
-    def test_stopping_from_many_threads_is_one_stop(self) -> None:
-        server = Server(echo, ANY_PORT, model="thread").start()
+    def test_stopping_from_many_threads_is_one_stop(self, model: str) -> None:
+        server = Server(echo, ANY_PORT, model=model).start()
         with TaskGroup() as group:
             stops = [group.start_soon(server.stop) for _ in range(5)]
         assert len({str(stop.result()) for stop in stops}) == 1
+
+    def test_a_task_that_is_told_to_end_still_stops_its_server(
+        self, model: str
+    ) -> None:
+        with TaskGroup() as group:
+            with Server(echo, ANY_PORT, model=model) as server:
+                group.cancel()
+        assert server.state is State.CLOSED
 
     def test_an_error_in_the_block_cuts_at_once(self, model: str) -> None:
         with pytest.raises(RuntimeError, match="planned"):

@@ -7,6 +7,8 @@ Fails    Failure: a mistake in what was typed, or the server could not start
 
 import contextlib
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, asdict, fields
 from typing import Any, TypeVar
@@ -187,7 +189,7 @@ def _announce(services: list[Service], server: Server) -> None:
     _render.table(("service", "endpoint", "model", "max connections"), rows)
     near = _dialable(server.addresses[0])
     _render.say(
-        f"\ntry it:  printf 'hello\\n' | portside dial {near}\n"
+        f"\ntry it:  printf 'hello\\n' | {_this_command()} dial {near}\n"
         f"Ctrl-C stops: first drains, second cuts"
     )
 
@@ -219,6 +221,13 @@ def _places(
     for service, listener in zip(services, server.listeners, strict=True):
         for address in listener.addresses:
             yield service, address
+
+
+def _this_command() -> str:
+    """Return what to type to start this program again, from the same directory."""
+    if shutil.which("portside") is not None or not os.access(sys.argv[0], os.X_OK):
+        return "portside"
+    return os.path.relpath(sys.argv[0])
 
 
 def _dialable(address: IPAddress) -> str:

@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from portside.engine.slots import Slots
 from portside.engine.task import Task
 from portside.engine.threads import pool
-from portside.engine.waist import current, park
+from portside.engine.waist import checkpoint, current, park
 
 __all__ = ["MAX_OFFLOADED", "Offloader", "offload"]
 
@@ -45,6 +45,7 @@ class Offloader:
             DeadlineError: the bound of a block around came first.
             Cancelled: this task is told to end.
         """
+        checkpoint()  # or a call would begin for a task that is told to end
         self._slots.take()
         task = Task(
             getattr(function, "__name__", "offload"),

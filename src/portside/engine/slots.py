@@ -10,7 +10,7 @@ import threading
 from collections import deque
 
 from portside.engine.task import Task
-from portside.engine.waist import checkpoint, current, park
+from portside.engine.waist import current, park
 
 __all__ = ["Slots"]
 
@@ -29,8 +29,11 @@ class Slots:
         return self._free
 
     def take(self) -> None:
-        """Take a place, waiting for one if need be."""
-        checkpoint()
+        """Take a place, waiting for one if need be.
+
+        A free one is taken without looking whether this task is told to end: so a task
+        that cleans up can still take a lock.
+        """
         task = current()
         with self._mutex:
             if self._free > 0 and not self._waiting:

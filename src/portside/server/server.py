@@ -16,7 +16,17 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from portside.engine import Event, abandon_all, current, now, spawn, timeout, unbounded
+from portside.engine import (
+    Event,
+    Lock,
+    abandon_all,
+    current,
+    now,
+    shield,
+    spawn,
+    timeout,
+    unbounded,
+)
 from portside.engine.threads import pool
 from portside.errors import DeadlineError, Error
 from portside.models import Model, make_model
@@ -78,6 +88,7 @@ class Server:
         self._acceptor: Acceptor | None = None
         self._process: Process | None = None
         self._closed = Event()
+        self._stopping = Lock()  # one stop at a time; the others get its report
         self._lingerer = Lingerer()
         self._is_child = False
         self._report = Report()
@@ -202,19 +213,20 @@ class Server:
             How it went; the same report when it had stopped before.
         """
         grace = self.settings.grace if grace is None else grace
-        if self._process is not None:
-            self._report = self._process.stop(grace)
-            self._process = None
-            self.state = State.CLOSED
-        elif self.state in (State.RUNNING, State.DRAINING):
-            self.begin_stop(grace)
-            try:
-                with timeout(grace + 2 * UNWIND_SECONDS):
-                    self._closed.wait()
-            except DeadlineError:
-                self._report = self._live.report()  # a serial handler never waits
-            pool.trim()
-        return self._report
+        with shield(), self._stopping:  # it is bounded, and must be done to the end
+            if self._process is not None:
+                self._report = self._process.stop(grace)
+                self._process = None
+                self.state = State.CLOSED
+            elif self.state in (State.RUNNING, State.DRAINING):
+                self.begin_stop(grace)
+                try:
+                    with timeout(grace + 2 * UNWIND_SECONDS):
+                        self._closed.wait()
+                except DeadlineError:
+                    self._report = self._live.report()  # a serial handler never waits
+                pool.trim()
+            return self._report
 
     def begin_stop(self, grace: float | None = None) -> None:
         """Accept nobody any more and let the rest end within grace; returns at once."""
