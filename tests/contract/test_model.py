@@ -152,6 +152,50 @@ class TestTheEndOfAConversation:
             assert ask_nothing(server) == b"bye"
             assert ask_nothing(server) == b"bye"
 
+    def test_another_librarys_cancellation_is_a_failure_like_any_other(
+        self, model: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """`asyncio.CancelledError`, `GeneratorExit` ... are no `Exception`."""
+
+        class Foreign(BaseException):
+            pass
+
+        def fail(conn: Conn) -> None:
+            conn.read()
+            raise Foreign
+
+        handler = logging.StreamHandler()
+        logging.getLogger("portside").addHandler(handler)
+        try:
+            with Server(fail, ANY_PORT, model=model, max_connections=1) as server:
+                for _ in range(3):
+                    with net.dial(server.address, timeout=5) as conn, timeout(10):
+                        conn.write(b"x")
+                        assert read_to_the_end(conn) == b""
+        finally:
+            logging.getLogger("portside").removeHandler(handler)
+        assert capfd.readouterr().err.count("handler fail failed") == 3
+
+    @pytest.mark.parametrize("way", ["close", "with"])
+    def test_a_close_in_the_handler_loses_nothing_either(
+        self, model: str, way: str
+    ) -> None:
+        reply = os.urandom(8_000_000)
+
+        def answer_and_close(conn: Conn) -> None:
+            if way == "close":
+                conn.write(reply)
+                conn.close()
+            else:
+                with conn:
+                    conn.write(reply)
+
+        with Server(answer_and_close, ANY_PORT, model=model) as server:
+            with net.dial(server.address, timeout=5) as conn, TaskGroup() as group:
+                group.start_soon(write_as_much_as_goes, conn, 30_000)
+                with timeout(20):
+                    assert conn.read_all(max_bytes=10_000_000) == reply
+
     def test_a_peer_that_resets_is_no_error_of_the_server(
         self, model: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -393,6 +437,21 @@ class TestStopping:
                     other.write(b"last\n")
                     assert other.read_all() == b"last\n"
                     other.close()
+
+    def test_half_a_line_is_never_taken_for_a_whole_one(self, model: str) -> None:
+        def repeat(conn: Conn) -> None:
+            for line in conn.lines(idle=True):
+                conn.write(line + b"\n")
+
+        server = Server(repeat, ANY_PORT, model=model, grace=20).start()
+        with net.dial(server.address, timeout=5) as conn, timeout(15):
+            conn.write(b"DELETE 1\nDELETE 12")
+            assert conn.read_line() == b"DELETE 1\n"
+            with TaskGroup() as group:
+                group.start_soon(server.stop)
+                wait_until(lambda: not can_connect(server))
+                conn.write(b"3\n")
+                assert conn.read_all() == b"DELETE 123\n"
 
     def test_the_handler_is_told_that_the_server_drains(self, model: str) -> None:
         def wait_for_it(conn: Conn) -> None:

@@ -91,12 +91,48 @@ def test_a_fork_that_the_system_refuses_turns_one_client_away() -> None:
         with serving("echo=127.0.0.1:0", "--model", "fork") as server:
             with server.connect() as first:
                 first.settimeout(LONG)
-                assert first.recv(1) == b""
+                with pytest.raises(ConnectionResetError):
+                    first.recv(1)
             with server.connect() as second:
                 second.settimeout(LONG)
                 second.sendall(b"x")
                 assert second.recv(1) == b"x"
-            assert "fork: Resource temporarily unavailable" in server.errors()
+            assert "not served: Resource temporarily unavailable" in server.errors()
+
+
+def test_what_was_printed_before_is_printed_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from portside import Server\n"
+        "server = Server(lambda conn: conn.write(b'x'), 'tcp://127.0.0.1:0',\n"
+        "                model='fork')\n"
+        "server.listen()\n"
+        "print(server.address, flush=True)\n"
+        "print('held back', end='')\n"
+        "server.run()\n"
+    )
+    with subprocess.Popen(
+        [PORTSIDE[0], script], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        for _ in range(3):
+            with net.dial("tcp", address, timeout=5) as conn, timeout(10):
+                assert conn.read_all() == b"x"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "held back"
+        assert process.wait(LONG) == 0
+
+
+def test_a_child_that_dies_of_a_real_time_signal_hurts_nobody() -> None:
+    def die(conn: Conn) -> None:
+        if conn.read() == b"!":
+            os.kill(os.getpid(), signal.SIGRTMIN + 5)
+        conn.write(b"well")
+
+    with Server(die, ANY_PORT, model="fork") as server:
+        assert ask(server, b"!") == b""
+        assert ask(server, b"?") == b"well"
 
 
 def test_no_zombie_stays() -> None:

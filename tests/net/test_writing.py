@@ -55,12 +55,12 @@ def test_buffers_over_the_kernels_limit_make_more_calls(pair, calls):
     assert far.read_exactly(1025) == b"x" * 1025
 
 
-def test_what_a_cork_held_goes_in_the_call_that_follows(pair, calls):
+def test_a_cork_holds_writev_back_too_so_that_all_goes_in_one_call(pair, calls):
     near, _ = pair
     with near.corked():
         near.write(b"head")
         near.writev([b"body", b"tail"])
-    assert calls == [("sendmsg", "12")]
+    assert calls == [("send", "12")]
 
 
 def test_a_cork_whose_conn_was_closed_inside_says_that_nothing_went(pair):

@@ -27,6 +27,14 @@ def hold(conn):
     conn.write(b"a")
     threading.Event().wait(60)
 
+def swallow(conn):
+    conn.write(b"a")
+    while True:
+        try:
+            sum(range(1000))
+        except BaseException:
+            pass
+
 def wait(conn):
     conn.write(b"a")
     while conn.read():
@@ -172,6 +180,40 @@ def test_signals_that_come_together_are_one() -> None:
         client.close()
         assert server.report()["cut"] == 0
         assert server.process.wait(LONG) == 0
+
+
+def test_a_signal_to_the_whole_group_lets_forked_conversations_go_on() -> None:
+    """As systemd and timeout(1) stop a service."""
+    with serving(
+        "echo=127.0.0.1:0", "--model", "fork", "--grace", "20s", start_new_session=True
+    ) as server:
+        with begun(server) as client:
+            os.killpg(server.process.pid, signal.SIGTERM)
+            until(lambda: is_refused(server.address()))
+            client.sendall(b"still here")
+            assert client.recv(20) == b"still here"
+        report = server.report()
+    assert report["finished"] >= 1
+    assert report["cut"] == 0
+
+
+def test_a_child_that_computes_ends_after_its_killed_supervisor(handlers: Path) -> None:
+    what = f"{handlers}:compute=127.0.0.1:0"
+    with serving(what, "--model", "fork", "--grace", "100ms") as server:
+        with begun(server):
+            (child,) = children_of(server)
+            server.process.kill()
+            server.process.wait(LONG)
+            until(lambda: not is_alive(child))
+
+
+def test_a_serial_handler_that_swallows_the_cut_is_abandoned(handlers: Path) -> None:
+    what = f"{handlers}:swallow=127.0.0.1:0"
+    with serving(what, "--model", "serial", "--grace", "100ms") as server:
+        with begun(server):
+            server.process.terminate()
+            assert server.process.wait(LONG) == 0
+        assert "a handler does not end" in server.errors()
 
 
 def test_a_killed_supervisor_of_fork_leaves_children_that_drain() -> None:

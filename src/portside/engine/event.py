@@ -40,12 +40,14 @@ class Event:
             task.wake()
 
     def wait(self) -> None:
-        """Return when it has happened.
+        """Return when it has happened; at once, if it has.
 
         Raises:
             DeadlineError: the bound of a block around came first.
             Cancelled: this task is told to end.
         """
+        if self._is_set:
+            return
         checkpoint()
         task = current()
         self._waiting.append(task)  # first, so that a set from now on wakes us

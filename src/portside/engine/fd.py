@@ -200,11 +200,15 @@ class Descriptor:
         self._left()
 
     def abandon(self) -> None:
-        """Close our copy of the number and say nothing to the peer: for forks."""
+        """Close our copy of the number and say nothing to the peer: for forks.
+
+        It takes no lock, as a thread that is not in this process may hold it, and wakes
+        nobody, as who waits is in the other one.
+        """
         self._given_back = True
+        self.reading.closed = True
+        self.writing.closed = True
         self._socket.close()
-        self.reading.close()
-        self.writing.close()
         if socket_call.hooks:
             socket_call("close", self.number, "", "ok, our copy")
 

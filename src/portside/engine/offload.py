@@ -11,6 +11,7 @@ import contextvars
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from portside.engine.blocking import here
 from portside.engine.slots import Slots
 from portside.engine.task import Task
 from portside.engine.threads import pool
@@ -56,7 +57,7 @@ class Offloader:
         task.add_joiner(waiter)
 
         def run() -> None:
-            task.run()
+            here.engine.run_here(task)
             self._slots.give_back()
 
         try:

@@ -128,7 +128,9 @@ class Task:
     def run(self) -> None:
         """Call the function and keep what comes of it; never raises."""
         assert self._function is not None
-        context = self._context or contextvars.copy_context()
+        context = self._context
+        if context is None:
+            context = contextvars.copy_context()
         try:
             self._value = context.run(self._function, *self._args)
         except BaseException as error:  # noqa: BLE001  it is handed to who asks for it

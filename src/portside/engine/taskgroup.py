@@ -77,6 +77,7 @@ class TaskGroup:
         self._errors: list[BaseException] = []
         self._parent: Task | None = None  # while tasks can be started
         self._ending = False
+        self._prune_at = 16
 
     def start_soon(
         self,
@@ -94,6 +95,11 @@ class TaskGroup:
             if (parent := self._parent) is None:
                 raise RuntimeError("start_soon belongs inside the group's with block")
             task = spawn(self._run, lambda: function(*args, **kwargs), name=name)
+            if (
+                len(self._tasks) >= self._prune_at
+            ):  # or a long block would keep them all
+                self._tasks = {each for each in self._tasks if not each.done}
+                self._prune_at = 2 * len(self._tasks) + 16
             self._tasks.add(task)
             ending = self._ending
         task.add_joiner(parent)

@@ -2,7 +2,7 @@
 
 In       conversations
 Out      a child for each: it serves one conversation and exits
-Source   the textbook recipe; fork(2), pidfd_open(2), waitpid(2), signal(7)
+Source   the textbook recipe; fork(2), pidfd_open(2), waitpid(2), prctl(2), signal(7)
 Holds    in the parent, a pidfd for each child; in the child, the conversation alone
 Fails    a fork that the system refuses turns its client away, and the server goes on
 
@@ -17,19 +17,25 @@ What the textbook leaves out:
 2. Children are reaped by their own pidfd, while the parent waits for clients, and never
    by ``waitpid(-1)``, which would steal children that a handler's library started.
 3. A child leaves by ``os._exit``: the ``finally`` blocks of the parent's stack are not
-   its business.
+   its business. What the parent has printed and not flushed is flushed before the fork,
+   or each child would print it again.
 4. All children hold the read end of one pipe, the lifeline. When the parent stops, or
-   is killed, the write end goes and each child sees it wherever it waits.
+   is killed, the write end goes and each child sees it wherever it waits. One that
+   computes does not wait: the kernel sends it SIGTERM when its parent dies.
+5. SIGTERM cuts a child only when the parent has said so, in a byte that they share: who
+   stops a service often signals the whole group, and the conversations are to go on.
 """
 
+import contextlib
+import ctypes
 import errno
 import gc
 import logging
+import mmap
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -37,13 +43,15 @@ from portside.engine import now, park, shield, unwatch, watch
 from portside.errors import Cancelled, DeadlineError
 from portside.models.model import Work
 
-__all__ = ["CUT_STATUS", "Fork", "check_one_thread"]
+__all__ = ["CUT_STATUS", "Fork", "check_one_thread", "flush_streams"]
 
 CUT_STATUS = 75
 """The exit status of a child that was cut: EX_TEMPFAIL of sysexits(3)."""
 
 KILL_SECONDS = 1.0
 """What a child gets between SIGTERM and SIGKILL, to unwind its handler."""
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _RETRIABLE = (errno.EAGAIN, errno.ENOMEM)
 
@@ -70,87 +78,136 @@ class Fork:
     def __init__(self) -> None:
         self._children: dict[int, _Child] = {}
         self._lifeline = (-1, -1)
+        self._cut_flag: mmap.mmap | None = None
+        self._prctl: Any = None
 
     def run(self, work: Work) -> None:
         """Fork a child for each conversation; end them when the server stops."""
         check_one_thread()
         self._lifeline = os.pipe()
+        self._cut_flag = mmap.mmap(-1, 1)
+        self._prctl = getattr(ctypes.CDLL(None), "prctl", None)
         gc.freeze()  # what is here now is shared with the children, not copied by a gc
         try:
             while (conversation := work.accept()) is not None:
                 check_one_thread()
-                try:
-                    pid = os.fork()
-                except OSError as error:
-                    if error.errno not in _RETRIABLE:
-                        raise
-                    work.failed(conversation, f"fork: {error.strerror}")
-                    continue
-                if pid == 0:
-                    self._be_child(work, conversation)
-                work.hand_over(conversation)  # the parent closes the conn
-                self._add(pid, conversation, work)
+                self._serve(work, conversation)
         finally:
             gc.unfreeze()
             os.close(self._lifeline[1])  # the children see that we stop
             self._end_children(work)
             os.close(self._lifeline[0])
+            self._cut_flag.close()
 
     def kill(self) -> None:
         """Kill every child; safe in a signal handler."""
-        for child in tuple(self._children.values()):
-            os.kill(child.pid, signal.SIGKILL)
+        for pid in tuple(self._children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
-    def _be_child(self, work: Work, conversation: Any) -> NoReturn:
-        status = 1
+    def _serve(self, work: Work, conversation: Any) -> None:
+        flush_streams()
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            if error.errno not in _RETRIABLE:
+                raise
+            work.refused(conversation, error)
+            return
+        if pid == 0:
+            self._be_child(work, conversation, parent)
+        work.hand_over(conversation)  # the parent closes the conn
+        self._add(pid, conversation, work)
+
+    # -- in the child
+
+    def _be_child(self, work: Work, conversation: Any, parent: int) -> NoReturn:
+        status = [1]
+        try:
+            self._converse(work, conversation, parent, status)
+        finally:
+            os._exit(status[0])
+
+    def _converse(
+        self, work: Work, conversation: Any, parent: int, status: list[int]
+    ) -> None:
         try:
             signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of us
+            signal.signal(signal.SIGALRM, _cut)
             signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # Ctrl-C reaches the whole group
-            signal.signal(signal.SIGTERM, _cut)
+                signal.SIGTERM, lambda *_: self._told_to_end(parent, work.grace)
+            )
+            if self._prctl is not None:
+                self._prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
             for sibling in self._children.values():
                 os.close(sibling.pidfd)
             os.close(self._lifeline[1])
             work.enter_child(conversation)  # the child closes the listener
             watch(self._lifeline[0], lambda: self._lifeline_ended(work, conversation))
             work.converse(conversation)
-            status = CUT_STATUS if work.was_cut(conversation) else 0
+            status[0] = CUT_STATUS if work.was_cut(conversation) else 0
         except Cancelled:
-            status = CUT_STATUS
+            status[0] = CUT_STATUS
         finally:
-            _flush()
-            os._exit(status)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            flush_streams()
+            logging.shutdown()
+
+    def _told_to_end(self, parent: int, grace: float) -> None:
+        assert self._cut_flag is not None
+        if self._cut_flag[0]:
+            raise Cancelled
+        if os.getppid() != parent:  # it was killed: the grace begins
+            signal.setitimer(signal.ITIMER_REAL, max(grace, 0.001), KILL_SECONDS)
 
     def _lifeline_ended(self, work: Work, conversation: Any) -> None:
         unwatch(self._lifeline[0])
         work.drain_child(conversation)
 
+    # -- in the parent
+
     def _add(self, pid: int, conversation: Any, work: Work) -> None:
-        # The conn was closed just now, so there is a descriptor for this one.
-        child = _Child(pid, os.pidfd_open(pid), conversation)
+        try:
+            # The conn was closed just now, so there is a descriptor for this one.
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:  # but perhaps none in the whole system
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            work.refused(conversation, error)
+            return
+        child = _Child(pid, pidfd, conversation)
         self._children[pid] = child
-        watch(child.pidfd, lambda: self._reap(child, work))
+        watch(pidfd, lambda: self._reap(child, work))
 
     def _reap(self, child: _Child, work: Work) -> None:
-        pid, status = os.waitpid(child.pid, os.WNOHANG)
-        if pid == 0:
+        if (
+            os.waitid(os.P_PIDFD, child.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            is None
+        ):
             return
+        del self._children[child.pid]  # before its number may be somebody else's
+        _, status = os.waitpid(child.pid, 0)
         unwatch(child.pidfd)
         os.close(child.pidfd)
-        del self._children[child.pid]
         code = os.waitstatus_to_exitcode(status)
         if code < 0 and not child.cut:
-            name = signal.Signals(-code).name
-            work.failed(child.conversation, f"process {pid} died of {name}")
-        cut = code == CUT_STATUS or (child.cut and code != 0)
+            name = signal.strsignal(-code) or "unknown"
+            work.failed(
+                child.conversation,
+                f"process {child.pid} died of signal {-code} ({name.lower()})",
+            )
+        cut = code != 0 and (child.cut or code == CUT_STATUS)
         work.ended(child.conversation, cut=cut)
 
     def _end_children(self, work: Work) -> None:
         """Let them finish; at the end of the grace SIGTERM, a second later SIGKILL."""
+        assert self._cut_flag is not None
         until = work.cut_at() or now()
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._wait_for_children(until)
+            self._cut_flag[0] = 1
             for child in self._children.values():
                 child.cut = True
                 os.kill(child.pid, number)
@@ -158,12 +215,9 @@ class Fork:
         self._wait_for_children(None)
 
     def _wait_for_children(self, until: float | None) -> None:
-        with shield():
-            try:
-                while self._children:
-                    park(until)
-            except DeadlineError:
-                pass
+        with shield(), contextlib.suppress(DeadlineError):
+            while self._children:
+                park(until)
 
 
 def check_one_thread() -> None:
@@ -177,17 +231,12 @@ def check_one_thread() -> None:
         )
 
 
+def flush_streams() -> None:
+    """Write out what stdout and stderr hold back; nobody to take it is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
 def _cut(number: int, frame: object) -> None:
     raise Cancelled
-
-
-def _flush() -> None:
-    flushes: list[Callable[[], object]] = [logging.shutdown]
-    flushes += [
-        stream.flush for stream in (sys.stdout, sys.stderr) if stream is not None
-    ]
-    for flush in flushes:
-        try:
-            flush()
-        except (OSError, ValueError):
-            pass  # a closed pipe, a closed file: there is nobody left to tell

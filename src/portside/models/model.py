@@ -14,6 +14,10 @@ __all__ = ["Model", "Work"]
 class Work(Protocol):
     """What a server gives its model. A conversation is opaque to the model."""
 
+    @property
+    def grace(self) -> float:
+        """How long conversations may go on when the server stops, in seconds."""
+
     def accept(self) -> Any:
         """Wait for the next conversation; None when the server stops."""
 
@@ -39,7 +43,10 @@ class Work(Protocol):
         """Say that a conversation served elsewhere has ended."""
 
     def failed(self, conversation: Any, reason: str) -> None:
-        """Say that a conversation could not be served, or died while it was."""
+        """Say that a conversation died while it was served elsewhere."""
+
+    def refused(self, conversation: Any, error: Exception) -> None:
+        """Say that the system has no place for one more; accepting pauses."""
 
 
 class Model(Protocol):

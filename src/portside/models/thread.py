@@ -29,7 +29,7 @@ class Thread:
             try:
                 spawn(work.converse, conversation, name="conversation")
             except RuntimeError as error:  # the system has no more threads
-                work.failed(conversation, str(error))
+                work.refused(conversation, error)
 
     def kill(self) -> None:
         """Nothing runs elsewhere."""

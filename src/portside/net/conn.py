@@ -51,6 +51,7 @@ class Conn(Framing):
         self._draining: Event | None = None
         self._detached = False
         self._dropped = 0  # bytes, while lingering
+        self._linger = 0.0
         self._on_close: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
@@ -183,15 +184,17 @@ class Conn(Framing):
         """Whether it was closed on this side."""
         return self._stream.closed
 
-    def close(self, *, linger: float = 0.0) -> None:
+    def close(self, *, linger: float | None = None) -> None:
         """End both directions; whoever waits inside gets ClosedError. Again is silent.
 
         Args:
             linger: seconds to wait for the peer's end first, reading and dropping at
-                most 64 KiB, so that what we wrote is not destroyed by a reset.
+                most 64 KiB, so that what we wrote is not destroyed by a reset. None is
+                0 in a script, and what the server gives in a handler.
         """
         if self.closed:
             return
+        linger = self._linger if linger is None else linger
         try:
             with contextlib.suppress(Error):
                 if linger and self.must_linger:
@@ -239,7 +242,10 @@ class Conn(Framing):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is not None and self._on_close is not None and self._has_written:
+            self.abort()  # in a handler that failed: half a reply must not look whole
+        else:
+            self.close()
 
     # -- options
 
@@ -289,10 +295,16 @@ class Conn(Framing):
 
     # -- for the server that serves it
 
-    def serve_as(self, draining: Event, on_close: Callable[[], None]) -> None:
+    def serve_as(
+        self,
+        draining: Event,
+        on_close: Callable[[], None],
+        linger: float = 0.0,
+    ) -> None:
         """Belong to a server: share its draining event, tell it of the close."""
         self._draining = draining
         self._on_close = on_close
+        self._linger = linger
 
     def drain(self) -> None:
         """Tell the reads that were declared idle that the server stops."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from portside.engine import Descriptor, Event, Gate, timeout, wait_any
+from portside.engine import Descriptor, Event, Gate, shield, timeout, wait_any
 from portside.errors import (
     ClosedError,
     DeadlineError,
@@ -36,17 +36,20 @@ from portside.net.resolve import Resolver, resolve
 from portside.net.stream import SocketStream
 from portside.net.target import Target, endpoint_of, sockaddr_of
 
-__all__ = ["Control", "Listener", "listen"]
+__all__ = ["PASSED_OVER", "Control", "Listener", "listen"]
 
 Control = Callable[[str, IPAddress, socket.socket], object]
 """Called with the network, the address and the socket, before it is bound or connected:
 the place for options that nothing else sets."""
 
+MAX_PASSED_OVER = 16
+"""Connections in a row that were gone: more is a trouble of this host, to be told."""
+
 _SAME_PORT_TRIES = 10
 _CLOSE_SECONDS = 1.0
 """How long a close waits for the tasks inside accept to leave: they were woken."""
 
-_IGNORED = frozenset(
+PASSED_OVER = frozenset(
     getattr(errno, name)
     for name in (
         "ECONNABORTED",  # the client left the queue: accept(2)
@@ -63,6 +66,7 @@ _IGNORED = frozenset(
     )
     if hasattr(errno, name)
 )
+"""The errno of a connection that was gone before it was accepted."""
 
 
 class Listener:
@@ -141,6 +145,7 @@ class Listener:
             WouldBlockError: there is none.
             Error: no descriptors or no memory left; the client still waits.
         """
+        passed_over = 0
         for _ in self._descriptors:
             self._next = (self._next + 1) % len(self._descriptors)
             bound = self._addresses[self._next]
@@ -150,7 +155,8 @@ class Listener:
                 except WouldBlockError:
                     break
                 except OSError as error:
-                    if error.errno in _IGNORED:
+                    if error.errno in PASSED_OVER and passed_over < MAX_PASSED_OVER:
+                        passed_over += 1
                         continue
                     raise self._located(error) from error
                 try:
@@ -183,7 +189,7 @@ class Listener:
         if self._gate.is_empty:
             self._left()
         try:
-            with timeout(_CLOSE_SECONDS):
+            with shield(), timeout(_CLOSE_SECONDS):
                 self._is_free.wait()
         except DeadlineError:
             pass  # who is inside holds it a little longer; it is closed all the same
@@ -256,8 +262,8 @@ def listen(
         DeniedError: no right to this port (under 1024, for most users).
     """
     endpoint = endpoint_of(target, address)
-    if backlog is None:
-        backlog = _somaxconn()
+    most = _somaxconn()
+    backlog = most if backlog is None else min(backlog, most)
     try:
         places = _places(endpoint, resolver)
     except Error as error:

@@ -143,8 +143,15 @@ class Reading:
         return data
 
     def _fill(self) -> bool:
-        self._stream.reading.check()
-        data = self._receive(CHUNK_BYTES)
+        gate = self._stream.reading
+        gate.check()
+        may_end = gate.ends_when_draining
+        # Inside a line is no place to end: half of it would pass for the whole.
+        gate.ends_when_draining = may_end and not self._buffer
+        try:
+            data = self._receive(CHUNK_BYTES)
+        finally:
+            gate.ends_when_draining = may_end
         self._buffer += data
         return bool(data)
 

@@ -5,7 +5,8 @@ Out      all of them to the sink, in one piece
 Source   Go's Conn.Write and net.Buffers; writev(2)
 Holds    inside ``corked`` what waits to be sent together, at most `CORK_BYTES` of it
 Fails    BrokenError, ResetError, DeadlineError, ClosedError, Cancelled: each Error's
-         ``sent`` says how many bytes of this call the sink had taken
+         ``sent`` says how many bytes the sink had taken, of this call or, inside
+         ``corked``, of what was held back
 """
 
 import contextlib
@@ -57,10 +58,10 @@ class Writing:
             self._check_not_ended()
             if self._corks:
                 self._held += data
-                if len(self._held) < CORK_BYTES:
-                    return
-                data, self._held = self._held, bytearray()
-            self._send(data)
+                if len(self._held) >= CORK_BYTES:
+                    self._send_held()
+            else:
+                self._send(data)
 
     def writev(self, buffers: Iterable[Buffer]) -> None:
         """Send all of several buffers, in order, as one write; empty ones are skipped.
@@ -72,10 +73,13 @@ class Writing:
         views = [view for view in views if len(view)]
         with self._write_turn:
             self._check_not_ended()
-            if self._held:
-                views.insert(0, memoryview(bytes(self._held)))
-                self._held.clear()
-            self._send_many(views)
+            if self._corks:
+                for view in views:
+                    self._held += view
+                if len(self._held) >= CORK_BYTES:
+                    self._send_held()
+            else:
+                self._send_many(views)
 
     @contextlib.contextmanager
     def corked(self) -> Iterator[None]:
@@ -126,7 +130,7 @@ class Writing:
             raise BrokenError("close_write was called: nothing more can be written")
 
     def _send(self, data: Buffer) -> None:
-        self._has_written = True
+        self._has_written = self._has_written or len(data) > 0
         if isinstance(data, bytes):
             self._send_all(data)
         else:
@@ -146,7 +150,7 @@ class Writing:
             self._raise_with_sent(sent, error)
 
     def _send_many(self, views: list[memoryview]) -> None:
-        self._has_written = True
+        self._has_written = self._has_written or bool(views)
         sent = 0
         try:
             while views:

@@ -11,8 +11,9 @@ What is over capacity is not accepted: it waits in the kernel's queue and costs 
 A descriptor that cannot be had (EMFILE, ENFILE) leaves the listener readable, so a loop
 that only tries again burns a core. Here the spare descriptor is given up for a moment
 to accept one client and turn it away, so that it learns of it, and then accepting
-pauses: 5 ms, doubled each time up to 1 s. No memory (ENOBUFS, ENOMEM) pauses in the
-same way. A conversation that ends frees what was missing, and ends the pause.
+pauses: 5 ms, doubled each time up to 1 s, and from the beginning when it has gone well
+for 1 s. No memory (ENOBUFS, ENOMEM) pauses in the same way. A conversation that ends
+frees what was missing, and ends the pause.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ import os
 from portside.engine import Task, current, now, park, wait_any
 from portside.errors import ClosedError, DeadlineError, Error, WouldBlockError
 from portside.net import Conn, Listener
+from portside.net.listener import PASSED_OVER
 from portside.server.capacity import Capacity
 from portside.server.handlers import Handler
 
@@ -56,10 +58,11 @@ class Acceptor:
         self._refuse = refuse
         self._is_stopping = False
         self._task: Task | None = None
-        self._pause = 0.0
+        self._pause = FIRST_PAUSE_SECONDS
+        self._paused_until = 0.0
         self._spare: int | None = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        self._log_from = 0.0
-        self._untold = 0
+        # By what was done: how many were not told, and when the next one is.
+        self._told: dict[str, tuple[int, float]] = {}
 
     def accept(self) -> tuple[Conn, Handler] | None:
         """Wait for a client for whom there is a place; None once it stops.
@@ -76,14 +79,25 @@ class Acceptor:
     def stop(self) -> None:
         """Let nobody in any more, and listen no more; from any thread."""
         self._is_stopping = True
-        for listener, _ in self._doors:
-            listener.close()
         self.look_again()
+        for listener, _ in tuple(self._doors):
+            listener.close()
 
     def look_again(self) -> None:
         """End a pause, or a wait for a place; from any thread."""
         if (task := self._task) is not None:
             task.wake()
+
+    def pause(self, why: str) -> None:
+        """Accept nobody for a moment, longer each time until somebody was accepted."""
+        # When the last one is long over, this is a new trouble: begin with a short one.
+        is_new = now() > self._paused_until + LONGEST_PAUSE_SECONDS
+        wanted = FIRST_PAUSE_SECONDS if is_new else 2 * self._pause
+        self._pause = min(wanted, LONGEST_PAUSE_SECONDS)
+        self._paused_until = now() + self._pause
+        self._tell(why, "accepting pauses")
+        with contextlib.suppress(DeadlineError):
+            park(self._paused_until)
 
     def close(self) -> None:
         """Give the spare descriptor back."""
@@ -102,8 +116,10 @@ class Acceptor:
                     admitted = self._look(ready)
                     if admitted is not None:
                         return admitted
-            except ClosedError:
-                continue  # it was stopped from another thread: the loop's head sees it
+            except ClosedError:  # by a stop, or by somebody else
+                self._doors = [door for door in self._doors if not door[0].closed]
+                if not self._doors:
+                    break
         return None
 
     def _look(self, ready: set[int]) -> tuple[Conn, Handler] | None:
@@ -120,17 +136,18 @@ class Acceptor:
             except Error as error:
                 self._recover(listener, error)
                 return None
-            self._pause = 0.0
             self._doors.remove(door)
             self._doors.append(door)
             if self._capacity.is_full:
                 conn.abort()
                 most = self._capacity.max_connections
-                self._tell(conn, f"refused, at max_connections={most}")
+                self._tell(_ends(conn), f"refused, at max_connections={most}")
             elif not self._capacity.take(conn.remote_address):
                 conn.close()
                 share = self._capacity.max_connections_per_ip
-                self._tell(conn, f"turned away, at max_connections_per_ip={share}")
+                self._tell(
+                    _ends(conn), f"turned away, at max_connections_per_ip={share}"
+                )
             else:
                 return conn, handler
         return None
@@ -138,12 +155,9 @@ class Acceptor:
     def _recover(self, listener: Listener, error: Error) -> None:
         if error.errno in _NO_DESCRIPTOR:
             self._turn_one_away(listener)
-        elif error.errno not in _NO_MEMORY:
+        elif error.errno not in _NO_MEMORY and error.errno not in PASSED_OVER:
             raise error
-        self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        self._tell(error, "accepting pauses")
-        with contextlib.suppress(DeadlineError):
-            park(now() + self._pause)
+        self.pause(str(error))
 
     def _turn_one_away(self, listener: Listener) -> None:
         self.close()
@@ -152,15 +166,15 @@ class Acceptor:
         with contextlib.suppress(OSError):
             self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
-    def _tell(self, what: Conn | Error, then: str) -> None:
-        if now() < self._log_from:
-            self._untold += 1
+    def _tell(self, where: str, then: str) -> None:
+        untold, log_from = self._told.get(then, (0, 0.0))
+        if now() < log_from:
+            self._told[then] = (untold + 1, log_from)
             return
-        more = f" ({self._untold} more like this before)" if self._untold else ""
-        if isinstance(what, Conn):
-            where = f"{what.network} {what.local_address}->{what.remote_address}"
-        else:
-            where = str(what)
+        more = f" ({untold} more like this before)" if untold else ""
         _log.warning("%s: %s%s", where, then, more)
-        self._untold = 0
-        self._log_from = now() + LOG_SECONDS
+        self._told[then] = (0, now() + LOG_SECONDS)
+
+
+def _ends(conn: Conn) -> str:
+    return f"{conn.network} {conn.local_address}->{conn.remote_address}"

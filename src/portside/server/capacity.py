@@ -17,7 +17,12 @@ from collections.abc import Callable
 from portside.models import Model
 from portside.names import Address, IPAddress
 
-__all__ = ["RESERVED_DESCRIPTORS", "Capacity", "default_max_connections"]
+__all__ = [
+    "RESERVED_DESCRIPTORS",
+    "Capacity",
+    "default_max_connections",
+    "raise_descriptor_limit",
+]
 
 RESERVED_DESCRIPTORS = 16
 """Left for logs, files and libraries of the handlers: a guess, never measured."""
@@ -86,15 +91,20 @@ def _key(remote: Address | None) -> str:
 def default_max_connections(model: Model) -> int:
     """Return how many connections the descriptors of this process are enough for.
 
-    The soft limit is raised to the hard one first. What is open already and a reserve
-    are left out; a model may have a smaller bound of its own.
+    What is open already and a reserve are left out; a model may have a smaller bound of
+    its own.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = limit - _open_descriptors() - RESERVED_DESCRIPTORS
     most = max(1, free // model.descriptors_per_connection)
     return most if model.max_connections is None else min(most, model.max_connections)
+
+
+def raise_descriptor_limit() -> None:
+    """Raise this process's soft limit of descriptors to its hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _open_descriptors() -> int:

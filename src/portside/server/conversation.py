@@ -4,10 +4,11 @@ In       a conn and its handler
 Out      the conn closed as it should be, the failure logged, the end told, all once
 Source   design of the conn's end: return is FIN, a failure after a write is RST
 Holds    the task that runs it, and whether it was cut
-Fails    never, but for KeyboardInterrupt
+Fails    never
 """
 
 import logging
+import threading
 from collections.abc import Callable
 
 from portside.engine import Event, Task, current
@@ -27,6 +28,9 @@ from portside.server.handlers import Handler, handler_name
 __all__ = ["Conversation"]
 
 _log = logging.getLogger("portside.server")
+
+CLOSE_SECONDS = 1.0
+"""How long a handler's own close lingers: as long as the one after its return."""
 
 # The last one: somebody else's task closed the conn, as a chat puts a member out.
 _CONN_WENT = (
@@ -54,7 +58,7 @@ class Conversation:
         self._on_end = on_end
         self._task: Task | None = None
         self._cut_at: float | None = None
-        self._has_ended = False
+        self._end = threading.Lock()  # taken for good by the one who ends it
 
     def __str__(self) -> str:
         conn = self.conn
@@ -73,9 +77,9 @@ class Conversation:
             self.conn.abort()
         except SystemExit:
             pass  # as in a forked child of the textbook: this conversation is over
-        except Exception as error:  # noqa: BLE001  a handler's failure stays its own
+        except BaseException as error:  # noqa: BLE001  another library's cancellation too
             self._log_failure(error)
-            if self.conn.has_written:
+            if self.conn.has_written and not self.conn.detached:
                 self.conn.abort()  # so that half a reply does not look whole
         finally:
             self.is_running = False
@@ -103,19 +107,18 @@ class Conversation:
 
     def end(self) -> None:
         """Say that it is over; again is silent."""
-        if not self._has_ended:
-            self._has_ended = True
+        if self._end.acquire(blocking=False):  # once, from whatever thread
             self._on_end(self)
 
     def serve_as(self, draining: Event) -> None:
         """Let the conn know the server: its draining, and who hears of the close."""
-        self.conn.serve_as(draining, self._conn_closed)
+        self.conn.serve_as(draining, self._conn_closed, CLOSE_SECONDS)
 
     def _conn_closed(self) -> None:
         if self.conn.detached and not self.is_running:
             self.end()
 
-    def _log_failure(self, error: Exception) -> None:
+    def _log_failure(self, error: BaseException) -> None:
         name = handler_name(self._handler)
         if self._is_its_end(error):
             _log.debug("%s: handler %s ended: %s", self, name, error)

@@ -50,6 +50,7 @@ class Live:
     def __init__(self) -> None:
         self.draining = Event()
         self.cut_at: float | None = None
+        self.is_cutting = False  # by a signal, before the drain could begin
         self._mutex = threading.Lock()  # guards all below
         self._open: set[Conversation] = set()
         self._finished = 0
@@ -72,9 +73,10 @@ class Live:
         """End: counted, if the server is stopping."""
         with self._mutex:
             self._open.discard(conversation)
-            if conversation.was_cut:
+            is_stopping = self.cut_at is not None or self.is_cutting
+            if is_stopping and conversation.was_cut:
                 self._cut += 1
-            elif self.cut_at is not None:
+            elif is_stopping:
                 self._finished += 1
             waiter = self._waiter
         if waiter is not None:

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import NoReturn, Protocol
 
 from portside.engine import (
+    Descriptor,
     abandon_all,
     now,
     shield,
@@ -30,6 +31,7 @@ from portside.engine import (
 )
 from portside.errors import DeadlineError
 from portside.models import Model
+from portside.models.fork import flush_streams
 from portside.net import Listener
 from portside.server.live import Report
 from portside.server.signals import Heard, heard_signals
@@ -40,6 +42,9 @@ _log = logging.getLogger("portside.server")
 
 _READY = b"ready"
 
+START_SECONDS = 10.0
+"""How long to wait for the child to begin: a guess for a busy machine."""
+
 SPARE_SECONDS = 5.0
 """What the child gets over the grace, to kill its own children and report."""
 
@@ -48,9 +53,10 @@ class Served(Protocol):
     """What the process runs: a server."""
 
     model: Model
+    heard: Heard | None
 
     @property
-    def listeners(self) -> list[Listener]:
+    def listeners(self) -> tuple[Listener, ...]:
         """What it listens with."""
 
     def serve_all(self) -> Report:
@@ -65,21 +71,38 @@ class Process:
 
     def __init__(self, server: Served) -> None:
         ours, theirs = socket.socketpair()
-        self._pid = os.fork()
-        if self._pid == 0:
-            ours.close()
-            _be_child(server, theirs)
-        theirs.close()
-        ours.recv(len(_READY))  # it has let go of all that is ours alone
-        ours.setblocking(False)
         self._ours = ours
+        self._is_told = False
+        flush_streams()
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                _be_child(server, ours, theirs)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.settimeout(START_SECONDS)
+        # From then on it has let go of all that is this process's alone.
+        if ours.recv(len(_READY)) != _READY:
+            ours.close()
+            os.waitpid(self._pid, 0)
+            raise RuntimeError("the server's process did not start: see the log")
+        ours.setblocking(False)
         for listener in server.listeners:
             listener.abandon()
 
+    def begin_stop(self, grace: float) -> None:
+        """Tell it to stop; again is silent."""
+        if not self._is_told:
+            self._is_told = True
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._ours.send(json.dumps({"grace": grace}).encode())
+
     def stop(self, grace: float) -> Report:
         """Tell it to stop, wait until it has, and return its report."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._ours.send(json.dumps({"grace": grace}).encode())
+        self.begin_stop(grace)
         told = b""
         try:
             with shield():
@@ -96,7 +119,8 @@ class Process:
 
     def _hear(self, deadline: float) -> bytes:
         told = b""
-        while True:
+        # To the end of the line: a grandchild may keep the other end open.
+        while not told.endswith(b"\n"):
             try:
                 part = self._ours.recv(4096)
             except BlockingIOError:
@@ -107,30 +131,40 @@ class Process:
             if not part:
                 return told
             told += part
+        return told
 
 
-def _be_child(server: Served, control: socket.socket) -> NoReturn:
-    status = 1
+def _be_child(server: Served, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+    status = [1]
     try:
-        control.setblocking(False)
+        _serve(server, ours, theirs, status)
+    finally:
+        os._exit(status[0])
+
+
+def _serve(
+    server: Served, ours: socket.socket, theirs: socket.socket, status: list[int]
+) -> None:
+    try:
+        ours.close()
+        control = Descriptor(theirs)  # so that the conversations' children drop it
         numbers = {n for listener in server.listeners for n in listener.filenos()}
-        abandon_all(keep=numbers)
-        heard = Heard(
-            server.begin_stop, server.model.kill, grace=0.0, is_inline=lambda: False
-        )
-        control.send(_READY)
-        with unbounded(), heard_signals(heard):
+        abandon_all(keep=numbers | {control.number})
+        server.heard = Heard(server.begin_stop, server.model.kill, grace=0.0, cut=None)
+        control.socket.send(_READY)
+        with unbounded(), heard_signals(server.heard):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-            watch(control.fileno(), lambda: _obey(server, control))
+            watch(control.number, lambda: _obey(server, control.socket))
             report = server.serve_all()
         with contextlib.suppress(OSError):
-            control.send(json.dumps(asdict(report)).encode())
-        status = 0
+            told = json.dumps(asdict(report)) + "\n"
+            control.socket.send(told.encode())
+        status[0] = 0
     except Exception:  # told here: there is nobody above
         _log.exception("the server's process failed")
     finally:
+        flush_streams()
         logging.shutdown()
-        os._exit(status)
 
 
 def _obey(server: Served, control: socket.socket) -> None:

@@ -34,21 +34,22 @@ from portside.names import IPAddress
 from portside.net import Listener, listen
 from portside.net.target import Target
 from portside.server.accept import Acceptor
-from portside.server.capacity import Capacity, default_max_connections
+from portside.server.capacity import (
+    Capacity,
+    default_max_connections,
+    raise_descriptor_limit,
+)
 from portside.server.conversation import Conversation
 from portside.server.handlers import Handler, check_handler
 from portside.server.linger import LINGER_SECONDS, Lingerer
 from portside.server.live import Live, Report, State
 from portside.server.process import Process
 from portside.server.settings import Settings
-from portside.server.signals import Heard, heard_signals
+from portside.server.signals import UNWIND_SECONDS, Heard, heard_signals
 
 __all__ = ["Server"]
 
 _log = logging.getLogger("portside.server")
-
-UNWIND_SECONDS = 1.0
-"""What a handler that was cut gets to clean up, before its thread is abandoned."""
 
 
 class Server:
@@ -91,6 +92,8 @@ class Server:
         self._stopping = Lock()  # one stop at a time; the others get its report
         self._lingerer = Lingerer()
         self._is_child = False
+        self._is_served = False
+        self.heard: Heard | None = None
         self._report = Report()
         if handler is not None:
             self.add(handler, *endpoints)
@@ -115,9 +118,9 @@ class Server:
         return tuple(each for door in self._listeners for each in door.addresses)
 
     @property
-    def listeners(self) -> list[Listener]:
+    def listeners(self) -> tuple[Listener, ...]:
         """What it listens with."""
-        return self._listeners
+        return tuple(self._listeners)
 
     @property
     def address(self) -> IPAddress:
@@ -150,11 +153,16 @@ class Server:
         try:
             for _, endpoint in self._places:
                 self._listeners.append(listen(endpoint, backlog=self.settings.backlog))
+            self._open_door()
         except BaseException:
             for listener in self._listeners:
                 listener.close()
             self._listeners.clear()
             raise
+        self.state = State.RUNNING
+
+    def _open_door(self) -> None:
+        raise_descriptor_limit()
         most = self.settings.max_connections
         if most is None:
             most = default_max_connections(self.model)
@@ -167,7 +175,6 @@ class Server:
             self._capacity,
             refuse=self.settings.over_capacity == "refuse",
         )
-        self.state = State.RUNNING
 
     def run(self, ready: Callable[[], object] = lambda: None) -> Report:
         """Serve on this thread until told to stop; return how that went.
@@ -177,16 +184,19 @@ class Server:
 
         Args:
             ready: called once it listens and hears signals, before it accepts.
+
+        Raises:
+            RuntimeError: it is served already, or has been.
         """
         if self.state is State.NEW:
             self.listen()
-        heard = Heard(
+        self.heard = Heard(
             self.begin_stop,
             self.model.kill,
             grace=self.settings.grace,
-            is_inline=self._is_inline,
+            cut=self._cut_inline if self.model.runs_inline else None,
         )
-        with unbounded(), heard_signals(heard):
+        with unbounded(), heard_signals(self.heard):
             ready()
             self.serve_all()
         return self._report
@@ -195,12 +205,16 @@ class Server:
         """Serve in the background: a thread, or a process where the model needs one."""
         self.listen()
         assert self._acceptor is not None
-        if self.model.needs_process:
-            self._process = Process(self)
-            self._acceptor.close()  # the child stands at the door
-        else:
-            with unbounded():
-                spawn(self._serve_in_background, name="server")
+        try:
+            if self.model.needs_process:
+                self._process = Process(self)
+                self._acceptor.close()  # the child stands at the door
+            else:
+                with unbounded():
+                    spawn(self._serve_in_background, name="server")
+        except BaseException:
+            self.stop(0.0)
+            raise
         return self
 
     def stop(self, grace: float | None = None) -> Report:
@@ -220,11 +234,7 @@ class Server:
                 self.state = State.CLOSED
             elif self.state in (State.RUNNING, State.DRAINING):
                 self.begin_stop(grace)
-                try:
-                    with timeout(grace + 2 * UNWIND_SECONDS):
-                        self._closed.wait()
-                except DeadlineError:
-                    self._report = self._live.report()  # a serial handler never waits
+                self._wait_until_closed(grace + 2 * UNWIND_SECONDS)
                 pool.trim()
             return self._report
 
@@ -235,6 +245,9 @@ class Server:
                 return
             self.state = State.DRAINING
         grace = self.settings.grace if grace is None else grace
+        if self._process is not None:
+            self._process.begin_stop(grace)
+            return
         assert self._acceptor is not None
         self._live.drain(now() + grace)
         self._acceptor.stop()
@@ -252,9 +265,18 @@ class Server:
 
     # -- its work, as the model asks for it
 
+    @property
+    def grace(self) -> float:
+        """How long conversations may go on when the server stops, in seconds."""
+        return self.settings.grace
+
     def serve_all(self) -> Report:
         """Run the model until all has ended: for `run` and what serves elsewhere."""
         assert self._acceptor is not None
+        with self._mutex:
+            if self._is_served:
+                raise RuntimeError("the server is served already, or has been")
+            self._is_served = True
         try:
             self.model.run(self)
         finally:
@@ -300,6 +322,8 @@ class Server:
         assert self._acceptor is not None
         self._is_child = True
         self._acceptor.close()
+        if self.heard is not None:
+            self.heard.abandon()
         abandon_all(keep={conversation.conn.fileno()})
         self._live = Live()
         self._live.add(conversation)
@@ -322,10 +346,16 @@ class Server:
         conversation.end()
 
     def failed(self, conversation: Conversation, reason: str) -> None:
-        """Log, and turn the client away if the conn is still ours."""
+        """Log what a child died of; `ended` follows."""
         _log.error("%s: %s", conversation, reason)
-        conversation.conn.close()
+
+    def refused(self, conversation: Conversation, error: Exception) -> None:
+        """Turn the client away, and accept nobody for a moment."""
+        conversation.conn.abort()
         conversation.end()
+        assert self._acceptor is not None
+        reason = getattr(error, "strerror", None) or error
+        self._acceptor.pause(f"{conversation}: not served: {reason}")
 
     def _finish(self) -> None:
         assert self._live.cut_at is not None
@@ -347,8 +377,22 @@ class Server:
         if self._acceptor is not None:
             self._acceptor.look_again()
 
-    def _is_inline(self) -> bool:
-        return self.model.runs_inline and self._live.running_on(current())
+    def _wait_until_closed(self, seconds: float) -> None:
+        if not self._is_served:  # it only listened
+            assert self._acceptor is not None
+            self._acceptor.close()
+            self.state = State.CLOSED
+            return
+        try:
+            with timeout(seconds):
+                self._closed.wait()
+        except DeadlineError:
+            self._report = self._live.report()  # a serial handler that never waits
+
+    def _cut_inline(self) -> bool:
+        """Whether this thread is in a handler, which the caller cuts: for signals."""
+        self._live.is_cutting = self._live.running_on(current())
+        return self._live.is_cutting
 
     def _serve_in_background(self) -> None:
         try:

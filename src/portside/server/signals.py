@@ -25,9 +25,12 @@ from types import FrameType
 from portside.engine import now, unwatch, watch
 from portside.errors import Cancelled
 
-__all__ = ["STOPPING", "Heard", "heard_signals"]
+__all__ = ["STOPPING", "UNWIND_SECONDS", "Heard", "heard_signals"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+UNWIND_SECONDS = 1.0
+"""What a handler that was cut gets to clean up, before it is abandoned."""
 
 SAME_SECONDS = 0.05
 """Two signals this close are one: timeout(1) signals its child, then its group."""
@@ -46,14 +49,16 @@ class Heard:
         kill: Callable[[], None],
         *,
         grace: float,
-        is_inline: Callable[[], bool],
+        cut: Callable[[], bool] | None,
     ) -> None:
         self.first: int | None = None
         self._stop = stop
         self._kill = kill
         self._grace = grace
-        self._is_inline = is_inline
+        self._cut = cut
+        self._descriptors: tuple[int, ...] = ()
         self._first_at = 0.0
+        self._has_cut = False
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Take a note of the first, leave at the second."""
@@ -65,14 +70,37 @@ class Heard:
                 os.write(2, b"portside: second signal, leaving at once\n")
             os._exit(128 + number)
         self.first, self._first_at = number, now()
-        if self._is_inline():
-            # At least a moment: zero would switch the timer off.
-            signal.setitimer(signal.ITIMER_REAL, max(self._grace, 0.001))
+        if self._cut is not None:
+            # At least a moment: zero would switch the timer off. Once more after it,
+            # for a handler that does not let itself be cut.
+            before = max(self._grace, 0.001)
+            signal.setitimer(signal.ITIMER_REAL, before, UNWIND_SECONDS)
 
     def alarm(self, number: int, frame: FrameType | None) -> None:
-        """Cut the handler that this thread is in."""
-        if self._is_inline():
-            raise Cancelled
+        """Cut the handler that this thread is in; the second time, leave it."""
+        if self._cut is None or not self._cut():
+            return
+        if self._has_cut:
+            with contextlib.suppress(OSError):
+                os.write(2, b"portside: a handler does not end: abandoned\n")
+            os._exit(0)
+        self._has_cut = True
+        raise Cancelled
+
+    def handlers(self) -> list[tuple[int, Callable[[int, FrameType | None], None]]]:
+        """Return the signals to hear, and what hears each."""
+        alarms = [] if self._cut is None else [(signal.SIGALRM, self.alarm)]
+        return [*((number, self.note) for number in STOPPING), *alarms]
+
+    def hears_with(self, *descriptors: int) -> None:
+        """Keep the wake-up pipe, to be closed by `abandon`."""
+        self._descriptors = descriptors
+
+    def abandon(self) -> None:
+        """Close our copy of the wake-up pipe: for forks."""
+        for fd in self._descriptors:
+            os.close(fd)
+        self._descriptors = ()
 
     def look(self, fd: int) -> None:
         """Stop the server if a signal that stops it has come."""
@@ -91,17 +119,17 @@ def heard_signals(heard: Heard) -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
-    handlers = dict.fromkeys(STOPPING, heard.note) | {signal.SIGALRM: heard.alarm}
-    before = {number: signal.signal(number, to) for number, to in handlers.items()}
+    heard.hears_with(reader, writer)
     woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     watch(reader, lambda: heard.look(reader))
+    before = {number: signal.signal(number, to) for number, to in heard.handlers()}
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        unwatch(reader)
-        signal.set_wakeup_fd(woken)
+        if signal.SIGALRM in before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        os.close(reader)
-        os.close(writer)
+        unwatch(reader)
+        signal.set_wakeup_fd(woken)
+        heard.abandon()
