@@ -130,3 +130,15 @@ def test_the_start_is_quick(capsys):
         for args in (("--version",), ("--help",), ("serve", "--help")):
             more = cost(*PORTSIDE, *args) - bare
             print(f"\nportside {' '.join(args)}: {more:.0f} ms over a bare interpreter")
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["completion", "bash"]], ids=" ".join
+)
+def test_a_full_disk_behind_stdout_is_one_line(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*PORTSIDE, *words], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"portside: stdout: no space left on device\n"

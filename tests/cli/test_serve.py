@@ -305,3 +305,17 @@ def test_other_programs_are_served(peer, model):
 def test_every_model_is_offered():
     text = portside("serve", "--help").stdout.decode()
     assert f"--model [{'|'.join(MODELS)}]" in text
+
+
+def test_a_thread_that_a_handler_left_does_not_keep_the_server_from_ending(tmp_path):
+    file = tmp_path / "leaving.py"
+    file.write_text(
+        "import threading, time\n"
+        "def leave(conn):\n"
+        "    threading.Thread(target=time.sleep, args=(99,), name='left').start()\n"
+    )
+    with serving(f"{file}:leave=127.0.0.1:0", "--model", "serial") as server:
+        with server.connect() as client:
+            assert client.recv(1) == b""
+        assert server.stop()["abandoned"] == 0
+        assert "left behind, as handlers started them: left" in server.errors()

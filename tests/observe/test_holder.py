@@ -95,3 +95,10 @@ def test_addresses_are_read_as_the_table_writes_them():
     assert _ip("00000000000000000000000001000000") == "::1"
     assert _ip("0000000000000000FFFF00000100007F") == "127.0.0.1"
     assert _ip("B80D0120000000000000000001000000") == "2001:db8::1"
+
+
+def test_a_listener_of_ipv4_is_not_in_the_way_of_tcp6_alone():
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        assert find_holder(IPAddress("tcp6", "::", port)) is None
+        assert find_holder(IPAddress("tcp", "::", port)) == me()

@@ -15,7 +15,7 @@ import click
 from portside.cli import _render
 from portside.cli.completion import COMPLETE_VARIABLE, completion
 from portside.cli.dial import dial
-from portside.cli.failure import INTERRUPTED, USAGE, Failure, status_table
+from portside.cli.failure import FAILED, INTERRUPTED, USAGE, Failure, status_table
 from portside.cli.serve import serve
 
 __all__ = ["main", "program"]
@@ -53,6 +53,10 @@ def _run() -> int:
     except BrokenPipeError:  # of a help text, whose reader has seen enough
         _render.close_stdout()
         return 0
+    except OSError as error:  # a full disk behind stdout
+        _render.close_stdout()
+        _render.complain(f"stdout: {(error.strerror or str(error)).lower()}")
+        return FAILED
 
 
 def _text(error: click.UsageError) -> str:

@@ -6,9 +6,11 @@ Fails    Failure: a mistake in what was typed, or the server could not start
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import Field, asdict, fields
 from typing import Any, TypeVar
@@ -163,6 +165,20 @@ def _serve(services: list[Service], settings: dict[str, Any], *, as_json: bool) 
         _render.json_line({"event": "stopped", **asdict(report)})
     else:
         _render.say(f"stopped: {report}")
+    _leave_threads()
+
+
+def _leave_threads() -> None:
+    """Leave now, if a handler has started a thread that Python would wait for."""
+    left = [
+        each.name
+        for each in threading.enumerate()
+        if not each.daemon and each is not threading.main_thread()
+    ]
+    if left:
+        _render.complain(f"left behind, as handlers started them: {', '.join(left)}")
+        logging.shutdown()
+        os._exit(0)
 
 
 def _make_server(services: list[Service], settings: dict[str, Any]) -> Server:

@@ -52,12 +52,13 @@ class _Row:
     state: str
     uid: int
     inode: str
+    is_ipv6: bool
 
 
 def find_holder(address: IPAddress) -> Holder | None:
     """Return who keeps us from listening at address; None if that cannot be seen."""
     rows = [row for row in _rows() if row.port == address.port]
-    rows = [row for row in rows if row.inode != "0" and _overlap(row.ip, address.ip)]
+    rows = [row for row in rows if row.inode != "0" and _is_in_the_way(row, address)]
     if not rows:
         return None
     # A listener is the likely one; a client's end of a conversation can be in the way.
@@ -78,7 +79,8 @@ def _rows() -> Iterator[_Row]:
         for line in lines:
             _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
             host, _, port = local.partition(":")
-            yield _Row(_ip(host), int(port, 16), state, int(uid), inode)
+            is_ipv6 = table == "tcp6"
+            yield _Row(_ip(host), int(port, 16), state, int(uid), inode, is_ipv6)
 
 
 def _ip(digits: str) -> str:
@@ -91,8 +93,13 @@ def _ip(digits: str) -> str:
     return parse_ip(text) or text
 
 
-def _overlap(one: str, other: str) -> bool:
-    return one == other or is_unspecified(one) or is_unspecified(other)
+def _is_in_the_way(row: _Row, wanted: IPAddress) -> bool:
+    if row.is_ipv6 != wanted.is_ipv6:
+        # Only a wildcard of both families meets the other one, ipv6(7).
+        dual = row.ip if row.is_ipv6 else wanted.ip
+        return is_unspecified(dual) and wanted.network != "tcp6"
+    same = row.ip == wanted.ip
+    return same or is_unspecified(row.ip) or is_unspecified(wanted.ip)
 
 
 def _pids(link: str) -> list[int]:
