@@ -30,11 +30,9 @@ from portside.engine import (
     watch,
 )
 from portside.errors import DeadlineError
-from portside.models import Model
 from portside.models.fork import flush_streams
 from portside.net import Listener
 from portside.server.live import Report
-from portside.server.signals import Heard, heard_signals
 
 __all__ = ["Process", "Served"]
 
@@ -52,12 +50,12 @@ SPARE_SECONDS = 5.0
 class Served(Protocol):
     """What the process runs: a server."""
 
-    model: Model
-    heard: Heard | None
-
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """What it listens with."""
+
+    def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
+        """Stop at SIGINT and SIGTERM inside."""
 
     def serve_all(self) -> Report:
         """Run the model until all has ended."""
@@ -150,9 +148,8 @@ def _serve(
         control = Descriptor(theirs)  # so that the conversations' children drop it
         numbers = {n for listener in server.listeners for n in listener.filenos()}
         abandon_all(keep=numbers | {control.number})
-        server.heard = Heard(server.begin_stop, server.model.kill, grace=0.0, cut=None)
         control.socket.send(_READY)
-        with unbounded(), heard_signals(server.heard):
+        with unbounded(), server.hearing_signals():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
             watch(control.number, lambda: _obey(server, control.socket))
             report = server.serve_all()

@@ -10,6 +10,7 @@ Fails    HandlerError, AddressError, InUseError, DeniedError ...: at the start
     NEW --listen--> RUNNING --stop, a signal--> DRAINING --all ended, or cut--> CLOSED
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -19,8 +20,6 @@ from typing import Any, Self
 from portside.engine import (
     Event,
     Lock,
-    abandon_all,
-    current,
     now,
     shield,
     spawn,
@@ -39,13 +38,12 @@ from portside.server.capacity import (
     default_max_connections,
     raise_descriptor_limit,
 )
-from portside.server.conversation import Conversation
 from portside.server.handlers import Handler, check_handler
-from portside.server.linger import LINGER_SECONDS, Lingerer
 from portside.server.live import Live, Report, State
 from portside.server.process import Process
 from portside.server.settings import Settings
 from portside.server.signals import UNWIND_SECONDS, Heard, heard_signals
+from portside.server.work import ServerWork
 
 __all__ = ["Server"]
 
@@ -90,10 +88,8 @@ class Server:
         self._process: Process | None = None
         self._closed = Event()
         self._stopping = Lock()  # one stop at a time; the others get its report
-        self._lingerer = Lingerer()
-        self._is_child = False
+        self._work: ServerWork | None = None
         self._is_served = False
-        self.heard: Heard | None = None
         self._report = Report()
         if handler is not None:
             self.add(handler, *endpoints)
@@ -175,6 +171,9 @@ class Server:
             self._capacity,
             refuse=self.settings.over_capacity == "refuse",
         )
+        self._work = ServerWork(
+            self.settings.grace, self._live, self._capacity, self._acceptor
+        )
 
     def run(self, ready: Callable[[], object] = lambda: None) -> Report:
         """Serve on this thread until told to stop; return how that went.
@@ -190,16 +189,21 @@ class Server:
         """
         if self.state is State.NEW:
             self.listen()
-        self.heard = Heard(
-            self.begin_stop,
-            self.model.kill,
-            grace=self.settings.grace,
-            cut=self._cut_inline if self.model.runs_inline else None,
-        )
-        with unbounded(), heard_signals(self.heard):
+        with unbounded(), self.hearing_signals():
             ready()
             self.serve_all()
         return self._report
+
+    def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
+        """Stop at SIGINT and SIGTERM inside, if this is the main thread."""
+        assert self._work is not None
+        self._work.heard = Heard(
+            self.begin_stop,
+            self.model.kill,
+            grace=self.settings.grace,
+            cut=self._work.cut_inline if self.model.runs_inline else None,
+        )
+        return heard_signals(self._work.heard)
 
     def start(self) -> Self:
         """Serve in the background: a thread, or a process where the model needs one."""
@@ -263,99 +267,22 @@ class Server:
     ) -> None:
         self.stop(None if error is None else 0.0)
 
-    # -- its work, as the model asks for it
-
-    @property
-    def grace(self) -> float:
-        """How long conversations may go on when the server stops, in seconds."""
-        return self.settings.grace
-
     def serve_all(self) -> Report:
         """Run the model until all has ended: for `run` and what serves elsewhere."""
         assert self._acceptor is not None
+        assert self._work is not None
         with self._mutex:
             if self._is_served:
                 raise RuntimeError("the server is served already, or has been")
             self._is_served = True
         try:
-            self.model.run(self)
+            self.model.run(self._work)
         finally:
             self.begin_stop()
             self._acceptor.close()
             self._finish()
             self._closed.set()
         return self._report
-
-    def accept(self) -> Conversation | None:
-        """Wait for the next conversation; None when the server stops."""
-        assert self._acceptor is not None
-        accepted = self._acceptor.accept()
-        if accepted is None:
-            return None
-        conversation = Conversation(*accepted, self._over)
-        self._live.add(conversation)
-        return conversation
-
-    def converse(self, conversation: Conversation) -> None:
-        """Run the handler and close the conn, so that what it wrote arrives."""
-        conn = conversation.conn
-        must_linger = conversation.converse()
-        if conn.detached and not conn.closed:
-            if self._is_child:
-                self._live.wait(None)  # the process lives as long as its conn
-            return  # who closes the conn ends it
-        if not must_linger:
-            conn.close()
-            conversation.end()
-        elif self._is_child:
-            conn.close(linger=LINGER_SECONDS)
-            conversation.end()
-        else:
-            self._lingerer.add(conn, conversation.end)
-
-    def cut_at(self) -> float | None:
-        """Return when those that still run are cut; None while nothing stops."""
-        return self._live.cut_at
-
-    def enter_child(self, conversation: Conversation) -> None:
-        """Close what is the parent's: listeners, other conns, the spare descriptor."""
-        assert self._acceptor is not None
-        self._is_child = True
-        self._acceptor.close()
-        if self.heard is not None:
-            self.heard.abandon()
-        abandon_all(keep={conversation.conn.fileno()})
-        self._live = Live()
-        self._live.add(conversation)
-
-    def drain_child(self, conversation: Conversation) -> None:
-        """Begin to stop in a child: its conversation may end by itself, or is cut."""
-        self._live.drain(now() + self.settings.grace)
-
-    def was_cut(self, conversation: Conversation) -> bool:
-        """Whether it was cut before its handler had ended."""
-        return conversation.was_cut
-
-    def hand_over(self, conversation: Conversation) -> None:
-        """Close the parent's copy of the conn, which a child serves now."""
-        conversation.conn.abandon()
-
-    def ended(self, conversation: Conversation, *, cut: bool) -> None:
-        """Count a conversation that a child has served."""
-        conversation.was_cut = cut
-        conversation.end()
-
-    def failed(self, conversation: Conversation, reason: str) -> None:
-        """Log what a child died of; `ended` follows."""
-        _log.error("%s: %s", conversation, reason)
-
-    def refused(self, conversation: Conversation, error: Exception) -> None:
-        """Turn the client away, and accept nobody for a moment."""
-        conversation.conn.abort()
-        conversation.end()
-        assert self._acceptor is not None
-        reason = getattr(error, "strerror", None) or error
-        self._acceptor.pause(f"{conversation}: not served: {reason}")
 
     def _finish(self) -> None:
         assert self._live.cut_at is not None
@@ -367,11 +294,6 @@ class Server:
         pool.trim()
         if self._report.abandoned:
             _log.warning("stopped; %d never waited: abandoned", self._report.abandoned)
-
-    def _over(self, conversation: Conversation) -> None:
-        assert self._capacity is not None
-        self._live.remove(conversation)
-        self._capacity.give_back(conversation.remote)
 
     def _look_again(self) -> None:
         if self._acceptor is not None:
@@ -388,11 +310,6 @@ class Server:
                 self._closed.wait()
         except DeadlineError:
             self._report = self._live.report()  # a serial handler that never waits
-
-    def _cut_inline(self) -> bool:
-        """Whether this thread is in a handler, which the caller cuts: for signals."""
-        self._live.is_cutting = self._live.running_on(current())
-        return self._live.is_cutting
 
     def _serve_in_background(self) -> None:
         try:
