@@ -21,7 +21,9 @@
 Rules that hold for all of them:
 
 1. A wait may return early. The caller tries its call again, and waits again.
-2. `Cancelled` comes before `DeadlineError`, and both before the wait.
+2. `Cancelled` comes before `DeadlineError`, and both before the wait: the waist sees to
+   that with `checkpoint`, and an engine raises them for what happens while it waits.
+   What is there already (a free lock, an event that is set) is no wait.
 3. A deadline is a moment on the clock of `now`; None is for ever.
 4. `wake` and `cancel` may come from any thread; everything else is asked by the task
    that it concerns.
