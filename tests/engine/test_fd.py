@@ -508,30 +508,6 @@ def test_accepting_from_an_empty_queue_says_so():
     descriptor.close()
 
 
-# -- giving it away
-
-
-def test_a_released_socket_goes_on_and_this_end_is_closed(pair):
-    descriptor, far = pair
-    with descriptor.release() as sock:
-        assert descriptor.closed
-        with pytest.raises(ClosedError):
-            send(descriptor, b"x")
-        sock.send(b"mine")
-        assert far.recv(10) == b"mine"
-        descriptor.close()
-        assert is_open(sock.fileno())
-
-
-def test_a_release_sends_those_inside_away(pair):
-    descriptor, _ = pair
-    reader = asleep(receive, descriptor)
-    with descriptor.release() as sock:
-        with pytest.raises(ClosedError):
-            joined(reader)
-        assert is_open(sock.fileno())
-
-
 # -- forks
 
 

@@ -212,15 +212,6 @@ class Descriptor:
         if socket_call.hooks:
             socket_call("close", self.number, "", "ok, our copy")
 
-    def release(self) -> Socket:
-        """Give the socket to the caller, who closes it; this end is closed."""
-        with self._mutex:
-            self._given_back = True
-        self.reading.close()
-        self.writing.close()
-        waist.closing(self.number)
-        return self._socket
-
     # Both begin without a check: who calls has entered the gate, or checked, just now.
 
     def _reading(
