@@ -485,7 +485,7 @@ def test_a_shielded_sleep_is_not_ended_by_the_moment_to_cancel_at():
 def ring_for_this_thread():
     ringer = current().ringer
     assert ringer is not None
-    ringer.ring()
+    ringer.ring(current())
 
 
 def test_waking_the_main_task_of_a_child_does_not_wake_the_parents():

@@ -26,7 +26,7 @@ class Bell:
             os.set_blocking(self.fd, False)
             os.set_blocking(self._ring_fd, False)
 
-    def ring(self) -> None:
+    def ring(self, task: object = None) -> None:
         """Make the descriptor readable; more rings before it is silenced are one."""
         try:
             os.write(self._ring_fd, b"\1\0\0\0\0\0\0\0")

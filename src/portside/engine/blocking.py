@@ -36,7 +36,7 @@ from portside.engine.threads import pool
 from portside.engine.verbs import Engine
 from portside.errors import DeadlineError
 
-__all__ = ["Blocking", "here"]
+__all__ = ["Blocking", "here", "spawn_thread"]
 
 _READ = select.POLLIN
 _WRITE = select.POLLOUT
@@ -45,25 +45,47 @@ _NOTHING: tuple[tuple[int, int], ...] = ()
 _STALE = ((-1, 0),)  # equals nothing that can be waited for
 
 
+class _Threads:
+    """What owns the descriptors that threads wait for: any thread may."""
+
+    gone = False
+
+    def __repr__(self) -> str:
+        return "threads without a hub"
+
+
 class Blocking:
     """The engine of a thread that has no event loop."""
+
+    is_shared = False
+    owner = _Threads()
 
     def __init__(self) -> None:
         self.task = Task("main")
         self._bell: Bell | None = None
         self._poll = select.poll()
         self._armed: tuple[tuple[int, int], ...] = _STALE
+        self._read_fd = -1  # what alone is armed, for reading; -1 where unknown
         self._watches: dict[int, Callable[[], None]] = {}
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
-        self._arm(((fd, _READ),))
+        if self._read_fd != fd:
+            self._arm(((fd, _READ),))
+            self._read_fd = fd
         self._sleep(deadline)
 
     def wait_write(self, fd: int, deadline: float | None) -> None:
         """Return when fd is writable, or early."""
         self._arm(((fd, _WRITE),))
         self._sleep(deadline)
+
+    def wait_accept(self, fds: Collection[int], deadline: float | None) -> set[int]:
+        """Return those of the listeners that have a client; none when it is early."""
+        return self.wait_any(fds, (), deadline)
+
+    def count(self) -> None:
+        """Nothing: the operating system shares the time out among threads."""
 
     def wait_any(
         self, reads: Collection[int], writes: Collection[int], deadline: float | None
@@ -82,27 +104,24 @@ class Blocking:
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Call back from inside any wait while fd is readable."""
-        self._armed = _STALE
+        self._armed, self._read_fd = _STALE, -1
         self._watches[fd] = callback
 
     def unwatch(self, fd: int) -> None:
         """Watch fd no more."""
         if fd in self._watches:
-            self._armed = _STALE
+            self._armed, self._read_fd = _STALE, -1
             del self._watches[fd]
-
-    def closing(self, fd: int) -> None:
-        """Nothing: poll keeps no memory of a descriptor between two calls."""
 
     def abandon(self) -> None:
         """Drop the parent's bell and watches; they stay as they are for the parent."""
-        self._armed = _STALE
+        self._armed, self._read_fd = _STALE, -1
         self._bell = None
         self._watches = {}
 
     def spawn(self, task: Task) -> None:
         """Start running task on a thread of its own."""
-        pool.run(lambda: here.engine.run_here(task))
+        spawn_thread(task)
 
     def run_here(self, task: Task) -> None:
         """Run task to its end in place of the present one."""
@@ -116,6 +135,7 @@ class Blocking:
     def _arm(self, wanted: tuple[tuple[int, int], ...]) -> None:
         if wanted == self._armed:
             return
+        self._read_fd = -1
         armed, self._armed = self._armed, _STALE  # until it is all done
         if armed is _STALE:
             self._renew()
@@ -139,7 +159,9 @@ class Blocking:
 
     def _sleep(self, deadline: float | None) -> list[tuple[int, int]]:
         task = self.task
-        until = deadline if task.shields else earliest(deadline, task.cancel_at)
+        until = deadline
+        if task.cancel_at is not None and not task.shields:
+            until = earliest(deadline, task.cancel_at)
         timeout = None
         if until is not None:
             left_ms = (until - time.monotonic()) * 1000
@@ -159,8 +181,8 @@ class Blocking:
                 self._watches[fd]()
         if woken or not ready:
             task.raise_if_cancelled()
-        if not ready and deadline is not None and time.monotonic() >= deadline:
-            raise DeadlineError
+            if not ready and deadline is not None and time.monotonic() >= deadline:
+                raise DeadlineError
         return ready
 
 
@@ -168,9 +190,19 @@ class _Here(threading.local):
     def __init__(self) -> None:
         self.engine: Engine = Blocking()
 
+    def leave_hub(self, task: Task) -> None:
+        """Go on with one task alone on this thread, in a forked child."""
+        self.engine = engine = Blocking()
+        engine.task = task
+
 
 here = _Here()
 """The engine of each thread: this one, until a hub takes the thread over."""
+
+
+def spawn_thread(task: Task) -> None:
+    """Run task on a thread of its own."""
+    pool.run(lambda: here.engine.run_here(task))
 
 
 def _abandon() -> None:

@@ -10,6 +10,10 @@ Every socket is non-blocking. A receive asks the kernel first when the last one 
 its buffer (there may be more), and waits first when it did not (there is probably
 nothing): so a message costs poll, recv and send, and never a failed recv. An event is a
 hint to ask; what the kernel answers is what counts.
+
+A descriptor belongs to the engine that first uses it: a hub, or the threads without
+one. Another one that reads or writes is refused, since a hub keeps in mind what it
+armed for whom. Closing and moving deadlines may come from anywhere.
 """
 
 import errno
@@ -24,6 +28,7 @@ from typing import Any, TypeVar
 from portside.engine import waist
 from portside.engine.blocking import here
 from portside.engine.gate import Gate
+from portside.engine.verbs import Owner
 from portside.errors import ClosedError, WouldBlockError
 from portside.events import socket_call
 
@@ -57,7 +62,10 @@ class Descriptor:
         self.writing = Gate(self._left)
         self._probably_empty = True
         self._was_reset = False
-        self._mutex = threading.Lock()  # guards _given_back
+        self._owner: Owner | None = None
+        self._recv, self._recv_into = sock.recv, sock.recv_into
+        self._send = sock.send
+        self._last_out = threading.Lock()  # taken for good by who gives it back
         self._given_back = False
         _open.add(self)
 
@@ -89,7 +97,7 @@ class Descriptor:
 
     def receive(self, max_bytes: int) -> bytes:
         """Return what is there, at least a byte; nothing at the end of the stream."""
-        data = self._reading("recv", self._socket.recv, max_bytes)
+        data = self._reading(self._recv, max_bytes)
         self._probably_empty = len(data) < max_bytes
         if socket_call.hooks:
             socket_call("recv", self.number, "", _told(data))
@@ -97,7 +105,7 @@ class Descriptor:
 
     def receive_into(self, buffer: memoryview) -> int:
         """Put what is there into buffer and return how much; 0 at the end."""
-        count = self._reading("recv", self._socket.recv_into, buffer)
+        count = self._reading(self._recv_into, buffer)
         self._probably_empty = count < len(buffer)
         if socket_call.hooks:
             socket_call("recv", self.number, "", _told(buffer[:count]))
@@ -105,7 +113,7 @@ class Descriptor:
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
-        count = self._writing("send", self._socket.send, data)
+        count = self._writing("send", self._send, data)
         if socket_call.hooks:
             socket_call("send", self.number, _told(data), str(count))
         return count
@@ -176,7 +184,7 @@ class Descriptor:
 
     def shutdown_write(self) -> None:
         """Tell the peer that nothing more comes (FIN); what was sent still arrives."""
-        if self.closed:
+        if self.closed or (self._owner is not None and self._owner.gone):
             raise ClosedError
         self._socket.shutdown(socket.SHUT_WR)
         if socket_call.hooks:
@@ -190,6 +198,9 @@ class Descriptor:
         """
         if self.closed:
             return
+        if self._owner is not None and self._owner.gone:
+            self.abandon()  # in a fork: what we would say, we would say for the parent
+            return
         if abort:
             try:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
@@ -198,6 +209,11 @@ class Descriptor:
         self.reading.close()
         self.writing.close()
         self._left()
+
+    def disown(self) -> None:
+        """Let whoever uses it next have it: another hub, or a thread."""
+        waist.closing(self.number)
+        self._owner = None
 
     def abandon(self) -> None:
         """Close our copy of the number and say nothing to the peer: for forks.
@@ -214,12 +230,12 @@ class Descriptor:
 
     # Both begin without a check: who calls has entered the gate, or checked, just now.
 
-    def _reading(
-        self, name: str, call: Callable[[Any], Result], argument: object
-    ) -> Result:
-        gate = self.reading
-        if self._probably_empty and not gate.is_over:
-            here.engine.wait_read(self.number, gate.bound)
+    def _reading(self, call: Callable[[Any], Result], argument: object) -> Result:
+        gate, engine = self.reading, here.engine
+        if self._owner is not engine.owner:
+            self._belong_to(engine.owner)
+        if self._probably_empty and not (gate.draining and gate.ends_when_draining):
+            engine.wait_read(self.number, gate.bound)
         while True:
             if gate.closed:
                 raise ClosedError
@@ -229,8 +245,7 @@ class Descriptor:
                 if gate.is_over:
                     raise
             except OSError as error:
-                self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
-                self._tell_failure(name, "", error)
+                self._note_failure("recv", error)
                 raise
             else:
                 if not result and self._was_reset:
@@ -244,7 +259,9 @@ class Descriptor:
     def _writing(
         self, name: str, call: Callable[[Any], Result], argument: object
     ) -> Result:
-        gate = self.writing
+        gate, engine = self.writing, here.engine
+        if self._owner is not engine.owner:
+            self._belong_to(engine.owner)
         while True:
             if gate.closed:
                 raise ClosedError
@@ -253,11 +270,23 @@ class Descriptor:
             except BlockingIOError:
                 pass
             except OSError as error:
-                self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
-                self._tell_failure(name, "", error)
+                self._note_failure(name, error)
                 raise
             gate.check()
             here.engine.wait_write(self.number, gate.bound)
+
+    def _belong_to(self, owner: Owner) -> None:
+        if self._owner is not None:
+            raise RuntimeError(
+                f"descriptor {self.number} belongs to {self._owner}, and {owner} "
+                f"cannot use it: read and write where it was first used, or detach it "
+                f"there"
+            )
+        self._owner = owner
+
+    def _note_failure(self, name: str, error: OSError) -> None:
+        self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
+        self._tell_failure(name, "", error)
 
     def _tell_failure(self, name: str, told: str, error: OSError) -> None:
         if socket_call.hooks:
@@ -272,11 +301,11 @@ class Descriptor:
         return True
 
     def _left(self) -> None:
-        with self._mutex:
-            last = self.reading.is_empty and self.writing.is_empty
-            if not last or self._given_back:
-                return
-            self._given_back = True
+        if not (self.reading.is_empty and self.writing.is_empty):
+            return
+        if not self._last_out.acquire(blocking=False):
+            return
+        self._given_back = True
         waist.closing(self.number)
         if socket_call.hooks:  # before: afterwards the number may be somebody else's
             socket_call("close", self.number, "", "ok")

@@ -11,21 +11,31 @@ A reader keeps its turn over a whole ``read_until``, a writer over a whole ``wri
 the bytes of two calls never mix. Whoever closes does not wait for the one inside: it
 marks, wakes, and the last one out calls `on_empty`, where the descriptor is given back.
 Only so can its number not be reused under somebody's feet.
+
+The turn is a lock that nobody blocks on, since every message passes here twice: who
+does not get it stands in line and parks. Who leaves gives the lock back and then looks
+at the line; who stands in line tries the lock after it has lined up. So one of them
+sees the other, and the same holds for the closed mark.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
+from types import TracebackType
 
+from portside.engine.blocking import here
+from portside.engine.scope import earliest, now, scope_deadline
 from portside.engine.task import Task
-from portside.engine.waist import checkpoint, current, park
-from portside.errors import ClosedError
+from portside.engine.waist import checkpoint, park
+from portside.errors import ClosedError, DeadlineError, Error
 
 __all__ = ["Gate"]
 
 
 class Gate:
     """A turnstile for the tasks that use one direction of a stream.
+
+    ``with gate:`` is a turn. An OSError that leaves the block, or keeps a task from
+    entering it, goes through `locate` on its way.
 
     Attributes:
         deadline: until when each of them may take; None is for ever.
@@ -34,18 +44,20 @@ class Gate:
         closed: nobody comes in any more.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
+        locate: gives an error its place; None leaves it as it is.
     """
 
     __slots__ = (
         "_holder",
-        "_mutex",
+        "_line",
         "_on_empty",
-        "_queue",
+        "_turn",
         "bound",
         "closed",
         "deadline",
         "draining",
         "ends_when_draining",
+        "locate",
     )
 
     def __init__(self, on_empty: Callable[[], None]) -> None:
@@ -54,16 +66,16 @@ class Gate:
         self.closed = False
         self.ends_when_draining = False
         self.draining = False
+        self.locate: Callable[[OSError], Error] | None = None
         self._on_empty = on_empty
-        # Guards holder, queue, closed; never held over a wait.
-        self._mutex = threading.Lock()
+        self._turn = threading.Lock()
         self._holder: Task | None = None
-        self._queue: deque[Task] = deque()
+        self._line: list[Task] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether it is closed and nobody is inside any more."""
-        return self.closed and self._holder is None
+        return self.closed and not self._turn.locked()
 
     def check(self) -> None:
         """Raise what ends a call inside now; else note its bound.
@@ -79,47 +91,68 @@ class Gate:
 
     def enter(self) -> None:
         """Wait for this task's turn; raises what `check` does."""
-        task = current()
-        with self._mutex:
+        engine = here.engine
+        task = engine.task
+        if self._line or not self._turn.acquire(False):
+            self._wait_for_turn(task)
+        # From here on who moves the deadline, or closes, wakes us: so both are read
+        # after this.
+        self._holder = task
+        try:
             if self.closed:
                 raise ClosedError
-            if self._holder is None:
-                self._holder = task
-            else:
-                self._queue.append(task)
-        try:
-            while self._holder is not task:
-                park(self.deadline)
-                if self.closed:
-                    raise ClosedError
-            # Not before: who moves the deadline wakes only those who are inside or in
-            # line, and the bound is that of the one inside.
-            self.check()
+            # What `checkpoint` does, without its price: every message passes here.
+            if engine.is_shared:
+                engine.count()
+            if task.reasons or task.cancel_at is not None:
+                task.raise_if_cancelled()
+            bound = self.deadline
+            if (scope := scope_deadline()) is not None:
+                bound = earliest(bound, scope)
+            if bound is not None and now() >= bound:
+                raise DeadlineError
+            self.bound = bound
         except BaseException:
-            with self._mutex:
-                if self._holder is not task:
-                    self._queue.remove(task)
-                    raise
-            self.leave()  # the turn came in the same moment: pass it on
+            self.leave()
             raise
 
     def leave(self) -> None:
         """Let the next one in; the last one out of a closed gate calls `on_empty`."""
-        with self._mutex:
-            task = None
-            if self._queue and not self.closed:
-                task = self._queue.popleft()
-            self._holder = task
-            is_empty = self.is_empty
-        if task is not None:
-            task.wake()
-        if is_empty:
+        self._holder = None
+        self._turn.release()
+        if self._line:
+            self._wake_first()
+        if self.closed:
             self._on_empty()
+
+    def __enter__(self) -> None:
+        try:
+            self.enter()
+        except OSError as error:
+            if self.locate is None:
+                raise
+            raise self.locate(error) from None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._holder = None
+        self._turn.release()
+        if self._line:
+            self._wake_first()
+        if self.closed:
+            self._on_empty()
+        if error is not None and isinstance(error, OSError) and self.locate is not None:
+            located = self.locate(error)
+            if located is not error:
+                raise located from error
 
     def close(self) -> None:
         """Let nobody in any more, and tell those inside. The caller asks `is_empty`."""
-        with self._mutex:
-            self.closed = True
+        self.closed = True
         self._wake_all()
 
     def set_deadline(self, at: float | None) -> None:
@@ -137,9 +170,25 @@ class Gate:
         """Whether a read that would have to wait is to see the end instead."""
         return self.draining and self.ends_when_draining
 
+    def _wait_for_turn(self, task: Task) -> None:
+        line = self._line
+        line.append(task)
+        try:
+            while line[0] is not task or not self._turn.acquire(False):
+                if self.closed:
+                    raise ClosedError
+                park(self.deadline)
+        except BaseException:
+            line.remove(task)
+            self._wake_first()  # the turn may have been left to us
+            raise
+        line.remove(task)
+
+    def _wake_first(self) -> None:
+        for task in self._line[:1]:
+            task.wake()
+
     def _wake_all(self) -> None:
-        with self._mutex:
-            inside = (self._holder, *self._queue)
-        for task in inside:
+        for task in (self._holder, *self._line):
             if task is not None:
                 task.wake()

@@ -30,15 +30,15 @@ class Ringable(Protocol):
     garbage collector when a thread ends.
     """
 
-    def ring(self) -> None:
-        """Make the sleep return; from any thread."""
+    def ring(self, task: "Task") -> None:
+        """Make the sleep of task return; from any thread."""
 
 
 class Task:
     """One straight line of execution: a thread, or a stretch of one.
 
     Attributes:
-        name: what logs and errors call it.
+        name: what logs and errors call it: its text, made when it is asked for.
         ringer: what ends its sleep; set by its own engine before it sleeps.
         sleeping: it is about to sleep, or does; set by its own engine alone.
         woken: the permit; set by anybody, taken by its own engine.
@@ -47,6 +47,8 @@ class Task:
             what is inside that group.
         cancel_at: when it will be told to end, in seconds on the engine's clock.
         shields: how many of its blocks are not to be disturbed.
+        line: the greenlet that it runs on, in a hub.
+        timer: when its hub wakes it to look at the clock; None for never.
     """
 
     __slots__ = (
@@ -58,17 +60,19 @@ class Task:
         "_value",
         "cancel_at",
         "done",
+        "line",
         "name",
         "reasons",
         "ringer",
         "shields",
         "sleeping",
+        "timer",
         "woken",
     )
 
     def __init__(
         self,
-        name: str = "",
+        name: object = "",
         function: Callable[..., Any] | None = None,
         args: tuple[Any, ...] = (),
         context: contextvars.Context | None = None,
@@ -80,6 +84,8 @@ class Task:
         self.reasons: set[object] = set()
         self.cancel_at: float | None = None
         self.shields = 0
+        self.line: Any = None
+        self.timer: float | None = None
         self.done = False
         self._function = function
         self._args = args
@@ -95,7 +101,7 @@ class Task:
         """Make its present or next park return; from any thread."""
         self.woken = True
         if self.sleeping and (ringer := self.ringer) is not None:
-            ringer.ring()
+            ringer.ring(self)
 
     def cancel(self, reason: object = None, at: float | None = None) -> None:
         """Tell it to end: now, or at a moment; from any thread.

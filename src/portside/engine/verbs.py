@@ -5,6 +5,7 @@
     wait_read(fd, deadline)      return when fd has bytes, an end, or an error
     wait_write(fd, deadline)     return when fd takes bytes, or has an error
     wait_any(reads, writes, deadline)   the same for many; returns those that are ready
+    wait_accept(fds, deadline)   the same for listeners; one process of many wakes
     watch(fd, callback)          call back in whatever wait comes, when fd is readable
     unwatch(fd)                  no more
     closing(fd)                  fd is about to be closed
@@ -16,6 +17,7 @@
     wake(task)                   from any thread
     cancel(task)                 from any thread: each of its waits raises Cancelled
     checkpoint(deadline)         raise what a wait would raise now, without waiting
+    count()                      an operation was done: give way now and then
     sleep(seconds), now(), offload(function, *args)     made of the others
 
 Rules that hold for all of them:
@@ -38,7 +40,15 @@ from typing import Protocol
 
 from portside.engine.task import Task
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Owner"]
+
+
+class Owner(Protocol):
+    """Whom a descriptor belongs to once it was used."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it stayed behind in the process that forked this one."""
 
 
 class Engine(Protocol):
@@ -46,6 +56,14 @@ class Engine(Protocol):
 
     task: Task
     """The task that runs on it now."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other tasks run on this thread, so that none may block it."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the descriptors that are used on this engine belong to."""
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd has bytes, an end, or an error to report; or early."""
@@ -58,14 +76,21 @@ class Engine(Protocol):
     ) -> set[int]:
         """Return those that are ready; none when it returns early."""
 
+    def wait_accept(self, fds: Collection[int], deadline: float | None) -> set[int]:
+        """Return those of the listeners that have a client; none when it is early.
+
+        Where several processes wait at the same listener, a client wakes one of them,
+        and each has its turn.
+        """
+
+    def count(self) -> None:
+        """Count an operation of the present task: it gives way after so many."""
+
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Call back from inside any wait of this engine while fd is readable."""
 
     def unwatch(self, fd: int) -> None:
         """Watch fd no more; silent if it was not watched."""
-
-    def closing(self, fd: int) -> None:
-        """Forget fd, which the caller closes next."""
 
     def abandon(self) -> None:
         """Drop what was inherited by a fork, without touching what the parent uses."""

@@ -11,7 +11,8 @@ import contextvars
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from portside.engine.blocking import here
+from portside.engine.blocking import here, spawn_thread
+from portside.engine.hubs import hubs
 from portside.engine.scope import earliest, now, scope_deadline, unbounded
 from portside.engine.task import Task
 from portside.errors import DeadlineError
@@ -22,11 +23,14 @@ __all__ = [
     "checkpoint",
     "closing",
     "current",
+    "may_block",
     "park",
     "shield",
     "sleep",
     "spawn",
+    "spawn_on_thread",
     "unwatch",
+    "wait_accept",
     "wait_any",
     "wait_read",
     "wait_write",
@@ -50,7 +54,10 @@ def checkpoint(deadline: float | None = None) -> float | None:
         Cancelled: this task is told to end.
         DeadlineError: the bound has passed.
     """
-    task = here.engine.task
+    engine = here.engine
+    if engine.is_shared:
+        engine.count()
+    task = engine.task
     if task.reasons or task.cancel_at is not None:
         task.raise_if_cancelled()
     if (bound := scope_deadline()) is not None:
@@ -79,6 +86,15 @@ def wait_any(
     return here.engine.wait_any(reads, writes, checkpoint(deadline))
 
 
+def wait_accept(fds: Collection[int], deadline: float | None = None) -> set[int]:
+    """Return those of the listeners that have a client; none when it returns early.
+
+    Where several processes wait at the same listener, a client wakes one of them, and
+    each has its turn.
+    """
+    return here.engine.wait_accept(fds, checkpoint(deadline))
+
+
 def watch(fd: int, callback: Callable[[], None]) -> None:
     """Call back from inside any wait of this thread while fd is readable.
 
@@ -93,8 +109,14 @@ def unwatch(fd: int) -> None:
 
 
 def closing(fd: int) -> None:
-    """Forget fd, which the caller closes next."""
-    here.engine.closing(fd)
+    """Let every engine forget fd, which the caller closes next; from any thread."""
+    for hub in tuple(hubs):
+        hub.closing(fd)
+
+
+def may_block() -> bool:
+    """Whether a call that blocks here holds up no other task than this one."""
+    return not here.engine.is_shared
 
 
 def park(deadline: float | None = None) -> None:
@@ -129,7 +151,7 @@ def sleep(seconds: float) -> None:
                 raise
 
 
-def spawn(function: Callable[..., Any], *args: Any, name: str = "") -> Task:
+def spawn(function: Callable[..., Any], *args: Any, name: object = "") -> Task:
     """Start a task that calls function; it has a copy of this one's context."""
     name = name or getattr(function, "__name__", "task")
     task = Task(name, function, args, contextvars.copy_context())
@@ -137,7 +159,21 @@ def spawn(function: Callable[..., Any], *args: Any, name: str = "") -> Task:
     return task
 
 
-def call_as_task(function: Callable[..., Any], *args: Any, name: str = "") -> Any:
+def spawn_on_thread(
+    function: Callable[..., Any], *args: Any, name: object = ""
+) -> Task:
+    """Start a task on a thread of its own, also from a hub.
+
+    Raises:
+        RuntimeError: the system gives no more threads.
+    """
+    name = name or getattr(function, "__name__", "task")
+    task = Task(name, function, args, contextvars.copy_context())
+    spawn_thread(task)
+    return task
+
+
+def call_as_task(function: Callable[..., Any], *args: Any, name: object = "") -> Any:
     """Call function on this very line of execution, but as a task of its own.
 
     What is said to that task (a cancellation) ends with it. Its bounds are its own too.

@@ -28,6 +28,7 @@ from portside.errors import ClosedError, Error
 from portside.names import Address, FiveTuple, IPAddress
 from portside.net import options
 from portside.net.framing import Framing
+from portside.net.located import located_as
 from portside.net.reading import MAX_LINE_BYTES, Reading
 from portside.net.stream import ByteStream
 from portside.net.writing import Writing
@@ -216,6 +217,7 @@ class Conn(Framing):
     def detach(self) -> Self:
         """Keep the conn open when the handler returns; who takes it closes it."""
         self._detached = True
+        self._stream.disown()
         return self
 
     @property
@@ -375,7 +377,4 @@ class Conn(Framing):
             raise located from error
 
     def _at_ends(self, error: OSError) -> Error:
-        located = self._read_turn.located(error)
-        if located is not error:
-            located.op = "set"
-        return located
+        return located_as("set", self._stream)(error)

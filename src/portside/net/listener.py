@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from portside.engine import Descriptor, Event, Gate, shield, timeout, wait_any
+from portside.engine import Descriptor, Event, Gate, shield, timeout, wait_accept
 from portside.errors import (
     ClosedError,
     DeadlineError,
@@ -132,7 +132,7 @@ class Listener:
                     try:
                         return self.accept_nowait()
                     except WouldBlockError:
-                        wait_any(self.filenos(), (), self._gate.deadline)
+                        wait_accept(self.filenos(), self._gate.deadline)
             finally:
                 self._gate.leave()
         except Error as error:

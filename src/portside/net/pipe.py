@@ -161,6 +161,9 @@ class _End:
         self._outgoing.changed()
         self._incoming.changed()
 
+    def disown(self) -> None:
+        """Nothing: any engine may wait for memory."""
+
     def abandon(self) -> None:
         """Nothing: memory is not shared with a fork."""
 

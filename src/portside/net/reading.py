@@ -11,8 +11,8 @@ Fails    EndOfStreamError, LimitError: with the bytes still readable; ResetError
 from collections.abc import Iterator
 
 from portside.errors import EndOfStreamError, LimitError
+from portside.net.located import located_as
 from portside.net.stream import ByteStream
-from portside.net.turn import Turn
 
 __all__ = ["CHUNK_BYTES", "MAX_ALL_BYTES", "MAX_LINE_BYTES", "Reading"]
 
@@ -31,7 +31,8 @@ class Reading:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._read_turn = Turn("read", stream.reading, stream)
+        self._read_turn = stream.reading
+        self._read_turn.locate = located_as("read", stream)
         self._buffer = bytearray()  # by the task whose turn to read it is
         self._end_seen = False
 

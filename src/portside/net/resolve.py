@@ -7,15 +7,15 @@ Holds    nothing; at most `MAX_RESOLVING` lookups run at once
 Fails    ResolveError: the name has no address of this network, or nobody answered;
          DeadlineError, Cancelled: the lookup goes on alone and is forgotten
 
-``getaddrinfo`` cannot be interrupted. Where the caller is bound by a deadline it runs
-on a thread of its own, so that the deadline holds; else right here, so that a process
-that must not have a second thread does not get one.
+``getaddrinfo`` cannot be interrupted. Where the caller is bound by a deadline, or
+shares its thread with other tasks, it runs on a thread of its own; else right here, so
+that a process that must not have a second thread does not get one.
 """
 
 import socket
 from collections.abc import Callable, Sequence
 
-from portside.engine import Offloader, checkpoint
+from portside.engine import Offloader, checkpoint, may_block
 from portside.errors import AddressError, ResolveError, from_os_error
 from portside.names import IPAddress, parse_ip
 
@@ -62,7 +62,7 @@ def _resolve(
         texts: Sequence[str] = [ip]
     elif resolver is not None:
         texts = resolver(host, network)
-    elif checkpoint() is None:
+    elif checkpoint() is None and may_block():
         texts = _ask_system(host, network)
     else:
         texts = _offload(_ask_system, host, network)

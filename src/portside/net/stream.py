@@ -71,6 +71,9 @@ class ByteStream(Protocol):
     def close(self, *, abort: bool = False) -> None:
         """End both directions and wake who is inside; abort drops what is unsent."""
 
+    def disown(self) -> None:
+        """Let another hub or thread use it from now on."""
+
     def abandon(self) -> None:
         """Close this process's copy of what it shares with a fork."""
 

@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from portside.engine import Buffer
 from portside.errors import BrokenError, Error
+from portside.net.located import located_as
 from portside.net.stream import ByteStream
-from portside.net.turn import Turn
 
 __all__ = ["Writing"]
 
@@ -32,7 +32,8 @@ class Writing:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._write_turn = Turn("write", stream.writing, stream)
+        self._write_turn = stream.writing
+        self._locate = self._write_turn.locate = located_as("write", stream)
         self._has_written = False
         self._write_ended = False
         self._corks = 0
@@ -55,11 +56,14 @@ class Writing:
                 'a conn carries bytes, not text: encode it, or write b"..."'
             )
         with self._write_turn:
-            self._check_not_ended()
+            if self._write_ended:
+                self._raise_ended()
             if self._corks:
                 self._held += data
                 if len(self._held) >= CORK_BYTES:
                     self._send_held()
+            elif isinstance(data, bytes):
+                self._send_all(data)
             else:
                 self._send(data)
 
@@ -72,7 +76,8 @@ class Writing:
         views = [memoryview(buffer).cast("B") for buffer in buffers]
         views = [view for view in views if len(view)]
         with self._write_turn:
-            self._check_not_ended()
+            if self._write_ended:
+                self._raise_ended()
             if self._corks:
                 for view in views:
                     self._held += view
@@ -125,22 +130,18 @@ class Writing:
             held, self._held = self._held, bytearray()
             self._send(held)
 
-    def _check_not_ended(self) -> None:
-        if self._write_ended:
-            raise BrokenError("close_write was called: nothing more can be written")
+    def _raise_ended(self) -> NoReturn:
+        raise BrokenError("close_write was called: nothing more can be written")
 
     def _send(self, data: Buffer) -> None:
-        self._has_written = self._has_written or len(data) > 0
-        if isinstance(data, bytes):
-            self._send_all(data)
-        else:
-            with memoryview(data).cast("B") as view:
-                self._send_all(view)
+        with memoryview(data).cast("B") as view:
+            self._send_all(view)
 
     def _send_all(self, data: bytes | memoryview) -> None:
         sent = 0
         try:
             if data:
+                self._has_written = True
                 sent = self._stream.send(data)
             while sent < len(data):
                 self._stream.writing.check()
@@ -163,7 +164,7 @@ class Writing:
             self._raise_with_sent(sent, error)
 
     def _raise_with_sent(self, sent: int, error: OSError) -> NoReturn:
-        located = self._write_turn.located(error)
+        located = self._locate(error)
         located.sent = sent
         if located is error:
             raise located

@@ -1,0 +1,364 @@
+"""Wait for many descriptors on one thread: the event loop.
+
+In       tasks that wait: for descriptors, for moments, for each other
+Out      each runs on when what it waits for has come
+Source   epoll(7), greenlet; the rules of the waist
+Holds    a greenlet for each task, and pooled ones; who waits for which descriptor;
+         the moments; a bell that other threads ring
+Fails    as the waist says; RuntimeError: two tasks wait for the same thing, or a
+         callback waits
+
+One greenlet is the loop: `Hub.run` itself. It switches to each task that can go on, and
+a task that waits switches back. A round of the loop is: all that were woken before the
+round, then the kernel is asked, then those whose descriptor is ready, then those whose
+moment has come. So a crowd of tasks that wake each other never keeps the kernel out.
+
+What the kernel tells is a hint. It makes a task try its call again; only the call tells
+how things are. So a wake-up too many costs a call, and none can be lost: a task arms
+its descriptor before it sleeps, and an arming looks at the descriptor there and then.
+
+A wake from another thread puts the task in line, then rings if the loop is asleep; the
+loop says that it goes to sleep, then looks at the line. One of them sees the other.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Any, NoReturn
+
+from greenlet import getcurrent, greenlet
+
+from portside.engine.bell import Bell
+from portside.engine.blocking import here
+from portside.engine.hubs import hubs
+from portside.engine.poller import READ, WRITE, Poller, make_poller
+from portside.engine.scope import earliest, now
+from portside.engine.task import Task
+from portside.engine.timers import Timers
+from portside.engine.watchdog import Watchdog
+from portside.errors import DeadlineError
+
+__all__ = ["Hub"]
+
+TURN_OPERATIONS = 64
+"""How many operations a task may do without a wait before it gives way ..."""
+
+TURN_SECONDS = 0.001
+"""... and for how long."""
+
+MAX_IDLE_LINES = 256
+"""Greenlets that are kept for the next tasks: a guess, never measured. A new one maps a
+chunk of 16 KiB for its frames."""
+
+_NOTHING = -1  # what a sleep returns that no descriptor has ended
+
+_BROKEN = ~(READ | WRITE)  # EPOLLERR, EPOLLHUP: whoever waits is to ask
+
+_left_behind: list[object] = []
+"""Tasks that never came to their end, and what forks inherited. A greenlet that nobody
+refers to is made to raise where it stands, and its ``finally`` blocks run: these must
+stay where they are."""
+
+
+class Hub:
+    """The engine of a thread that runs many tasks.
+
+    Attributes:
+        task: the one whose turn it is; `idle` while it is nobody's.
+        turns: how many turns there were.
+        resumed_at: when the present one began.
+        gone: this is a forked child, and the hub is its parent's.
+    """
+
+    is_shared = True
+
+    def __init__(self, poller: Poller | None = None) -> None:
+        self.task = self.idle = Task("hub")
+        self.owner = self
+        self._thread = threading.current_thread().name
+        self._poller = make_poller() if poller is None else poller
+        self._readers: dict[int, Task] = {}
+        self._writers: dict[int, Task] = {}
+        self._watches: dict[int, Callable[[], None]] = {}
+        self._ready: deque[Task] = deque()
+        self._timers = Timers()
+        self._tasks: set[Task] = set()
+        self._idle_lines: list[greenlet] = []
+        self._loop = getcurrent()
+        self._asleep = False
+        self._operations = 0
+        self.turns = 0
+        self.resumed_at = 0.0
+        self.gone = False
+        bell = Bell()
+        self._bell: Bell | None = bell  # until the end: a late ring may still hold it
+        self.watch(bell.fd, bell.silence)
+        self._watchdog = Watchdog(self, threading.get_ident())
+
+    def __repr__(self) -> str:
+        return f"the hub of thread {self._thread}"
+
+    # -- its life
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run function as the first task; return what it returns, when it does.
+
+        Tasks that have not ended by then are left where they are, for ever.
+        """
+        before, here.engine = here.engine, self
+        hubs.add(self)
+        self._loop = getcurrent()
+        main = Task(getattr(function, "__name__", "main"), function, args)
+        try:
+            self.spawn(main)
+            self._run_until_done(main)
+        finally:
+            self._end()
+            here.engine = before
+        return main.value
+
+    def _end(self) -> None:
+        hubs.discard(self)
+        self._watchdog.stop()
+        self._poller.close()
+        _left_behind.extend(each.line for each in self._tasks)
+        for line in self._idle_lines:
+            line.throw()  # or the pool, the lines and their parent would be a ring
+        self._idle_lines.clear()
+        self._ready.clear()
+        self._watches.clear()
+        self._bell = None
+
+    def _run_until_done(self, main: Task) -> None:
+        ready, timers, poller = self._ready, self._timers, self._poller
+        while not main.done:
+            for _ in range(len(ready)):
+                task = ready.popleft()
+                if task.sleeping:
+                    self._resume(task, _NOTHING)
+            if main.done:
+                break
+            self._asleep = True  # from here on, a wake rings ...
+            # ... and before here it has put the task in line: one of the two is seen.
+            events = poller.poll(0 if ready else timers.seconds_to_next())
+            self._asleep = False
+            for fd, bits in events:
+                self._tell(fd, bits)
+            if len(timers):
+                for task in timers.take_due():
+                    if task.sleeping:
+                        self._resume(task, _NOTHING)
+
+    def _tell(self, fd: int, bits: int) -> None:
+        if (callback := self._watches.get(fd)) is not None:
+            callback()
+            return
+        reader = self._readers.get(fd) if bits & ~WRITE else None
+        writer = self._writers.get(fd) if bits & ~READ else None
+        left = self._writers.get(fd) if writer is None else self._readers.get(fd)
+        if left is not None and left is not reader:
+            # The arming was for both, and is used up.
+            self._poller.arm(fd, WRITE if writer is None else READ)
+        for task in (reader, writer):
+            if task is not None and task.sleeping:
+                self._resume(task, fd)
+
+    def _resume(self, task: Task, fd: int) -> None:
+        self.task = task
+        self._operations = 0
+        self.resumed_at = now()
+        self.turns += 1
+        if self._watchdog.sleeps:
+            self._watchdog.rouse()
+        assert task.line is not None
+        task.line.switch(fd)
+        self.task = self.idle
+        if self.gone:
+            _leave_fork()
+
+    # -- what the waist asks
+
+    def wait_read(self, fd: int, deadline: float | None) -> None:
+        """Return when fd is readable, or early."""
+        self._join(self._readers, fd)
+        try:
+            if not self._poller.is_armed(fd, READ):
+                self._poller.arm(fd, READ | WRITE if fd in self._writers else READ)
+            self._sleep(deadline)
+        finally:
+            self._leave(self._readers, fd)
+
+    def wait_write(self, fd: int, deadline: float | None) -> None:
+        """Return when fd is writable, or early."""
+        self._join(self._writers, fd)
+        try:
+            if not self._poller.is_armed(fd, WRITE):
+                self._poller.arm(fd, READ | WRITE if fd in self._readers else WRITE)
+            self._sleep(deadline)
+        finally:
+            self._leave(self._writers, fd)
+
+    def wait_any(
+        self, reads: Collection[int], writes: Collection[int], deadline: float | None
+    ) -> set[int]:
+        """Return one that is ready; none when it returns early."""
+        joined: list[tuple[dict[int, Task], int]] = []
+        try:
+            for waiters, fds in ((self._readers, reads), (self._writers, writes)):
+                for fd in fds:
+                    self._join(waiters, fd)
+                    joined.append((waiters, fd))
+            for fd in {*reads, *writes}:
+                mask = READ if fd in self._readers else 0
+                self._poller.arm(fd, mask | WRITE if fd in self._writers else mask)
+            fd = self._sleep(deadline)
+        finally:
+            for waiters, fd_joined in joined:
+                self._leave(waiters, fd_joined)
+        return set() if fd == _NOTHING else {fd}
+
+    def wait_accept(self, fds: Collection[int], deadline: float | None) -> set[int]:
+        """Return one of the listeners that has a client; none when it returns early."""
+        joined: list[int] = []
+        try:
+            for fd in fds:
+                self._join(self._readers, fd)
+                joined.append(fd)
+                self._poller.stand_at(fd)
+            fd = self._sleep(deadline)
+        finally:
+            for fd_joined in joined:
+                if self._readers.get(fd_joined) is self.task:
+                    self._poller.forget(fd_joined)
+                    self._leave(self._readers, fd_joined)
+        return set() if fd == _NOTHING else {fd}
+
+    def park(self, deadline: float | None) -> None:
+        """Sleep until the task is woken, or for no reason."""
+        self._sleep(deadline)
+
+    def count(self) -> None:
+        """Count an operation of the present task; give way when it has had its turn."""
+        self._operations += 1
+        if (
+            self._operations >= TURN_OPERATIONS
+            or now() - self.resumed_at > TURN_SECONDS
+        ) and self.task is not self.idle:
+            task = self.task
+            task.sleeping = True
+            self._ready.append(task)
+            self._loop.switch()
+            task.sleeping = False
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call back from the loop while fd is readable; the callback must not wait."""
+        self._watches[fd] = callback
+        self._poller.watch(fd)
+
+    def unwatch(self, fd: int) -> None:
+        """Watch fd no more."""
+        if self._watches.pop(fd, None) is not None:
+            self._poller.forget(fd)
+
+    def closing(self, fd: int) -> None:
+        """Forget fd, and wake who waits for it; from any thread."""
+        self._poller.forget(fd)
+        for waiters in (self._readers, self._writers):
+            if (task := waiters.pop(fd, None)) is not None:
+                task.wake()
+
+    def abandon(self) -> None:
+        """Leave the hub to the parent: this process goes on with the one task alone."""
+        task, self.gone = self.task, True
+        _left_behind.append((self, list(self._tasks)))
+        hubs.discard(self)
+        self._poller.close()
+        here.leave_hub(task)
+
+    def spawn(self, task: Task) -> None:
+        """Start running task on a greenlet of its own, in the next round."""
+        if self._idle_lines:
+            task.line = self._idle_lines.pop()
+        else:
+            task.line = greenlet(self._run_tasks, self._loop)
+        task.ringer = self
+        task.sleeping = True
+        self._tasks.add(task)
+        self._ready.append(task)
+
+    def run_here(self, task: Task) -> None:
+        """Run task to its end in place of the present one."""
+        present = self.task
+        task.ringer, task.line = self, present.line
+        self.task = task
+        try:
+            task.run()
+        finally:
+            self.task = present
+            self._timers.drop(task)
+            task.ringer = task.line = None
+
+    def ring(self, task: Task) -> None:
+        """Let task go on in the next round; from any thread."""
+        self._ready.append(task)
+        if self._asleep and (bell := self._bell) is not None:
+            bell.ring()
+
+    # -- the lines of execution
+
+    def _run_tasks(self, _: int) -> None:
+        line = getcurrent()
+        while True:
+            task = self.task
+            task.sleeping = False
+            task.run()
+            self._tasks.discard(task)
+            self._timers.drop(task)
+            task.ringer = task.line = None
+            del task
+            if self.gone or len(self._idle_lines) >= MAX_IDLE_LINES:
+                return
+            self._idle_lines.append(line)
+            self._loop.switch()
+
+    def _sleep(self, deadline: float | None) -> int:
+        task = self.task
+        if task is self.idle:
+            raise RuntimeError("a callback of the hub must not wait: spawn a task")
+        until = deadline if task.shields else earliest(deadline, task.cancel_at)
+        if until is not None:
+            self._timers.set(task, until)
+        task.sleeping = True
+        fd = _NOTHING
+        if not task.woken:
+            fd = self._loop.switch()
+        task.sleeping = False
+        woken, task.woken = task.woken, False
+        if fd == _NOTHING:
+            if woken or until is not None:
+                task.raise_if_cancelled()
+            if deadline is not None and now() >= deadline:
+                raise DeadlineError
+        return fd
+
+    def _join(self, waiters: dict[int, Task], fd: int) -> None:
+        if fd in waiters:
+            raise RuntimeError(
+                f"descriptor {fd} is waited for by {waiters[fd]} already"
+            )
+        waiters[fd] = self.task
+
+    def _leave(self, waiters: dict[int, Task], fd: int) -> None:
+        if waiters.get(fd) is self.task:
+            del waiters[fd]
+
+
+def _leave_fork() -> NoReturn:
+    """End a forked child whose task came to its end: the rest is its parent's."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)
