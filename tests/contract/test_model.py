@@ -31,6 +31,7 @@ ANY_PORT = "tcp://127.0.0.1:0"
 CANNOT = {
     ("serial", "serve others meanwhile"): "everybody waits for the slowest",
     ("fork", "share memory"): "each handler has its own process",
+    ("nonblocking", "compute beside others"): "a handler that computes stops its hub",
 }
 
 

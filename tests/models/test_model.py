@@ -10,6 +10,7 @@ def test_each_is_found_by_the_name_it_has_everywhere() -> None:
         "serial": "serial",
         "fork": "fork",
         "thread": "thread",
+        "nonblocking": "nonblocking",
     }
 
 

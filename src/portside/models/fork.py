@@ -36,14 +36,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from portside.engine import now, park, shield, unwatch, watch
 from portside.errors import Cancelled, DeadlineError
 from portside.models.model import Work
 
 __all__ = ["CUT_STATUS", "Fork", "check_one_thread", "flush_streams"]
+
+Result = TypeVar("Result")
 
 CUT_STATUS = 75
 """The exit status of a child that was cut: EX_TEMPFAIL of sysexits(3)."""
@@ -80,6 +83,10 @@ class Fork:
         self._lifeline = (-1, -1)
         self._cut_flag: mmap.mmap | None = None
         self._prctl: Any = None
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the server's main line as it is: waiting blocks the thread."""
+        return function()
 
     def run(self, work: Work) -> None:
         """Fork a child for each conversation; end them when the server stops."""

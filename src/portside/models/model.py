@@ -6,9 +6,12 @@ Holds    nothing
 Fails    never: what a handler raises stays in `Work.converse`
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["Model", "Work"]
+
+Result = TypeVar("Result")
 
 
 class Work(Protocol):
@@ -55,7 +58,8 @@ class Model(Protocol):
     Attributes:
         name: what it is called everywhere.
         needs_process: it must run in a process that has no second thread.
-        runs_inline: handlers run on the very thread that accepts.
+        runs_inline: handlers run on the very thread that accepts, so that one which
+            computes keeps everything else from running.
         max_connections: at once, if nobody says otherwise; None for what the
             descriptors allow.
         descriptors_per_connection: what a connection costs the accepting process.
@@ -66,6 +70,9 @@ class Model(Protocol):
     runs_inline: bool
     max_connections: int | None
     descriptors_per_connection: int
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the server's main line on the engine of this model; `run` is inside."""
 
     def run(self, work: Work) -> None:
         """Serve until there is nothing more to accept; see to what is still running."""

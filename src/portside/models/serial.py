@@ -5,10 +5,15 @@ and nothing overlaps, so a debugger shows all that happens. Everybody waits for 
 slowest: the clients that come meanwhile stay in the kernel's queue.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from portside.engine import call_as_task
 from portside.models.model import Work
 
 __all__ = ["Serial"]
+
+Result = TypeVar("Result")
 
 
 class Serial:
@@ -19,6 +24,10 @@ class Serial:
     runs_inline = True
     max_connections: int | None = None
     descriptors_per_connection = 1
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the server's main line as it is: waiting blocks the thread."""
+        return function()
 
     def run(self, work: Work) -> None:
         """Serve one conversation after another until there are no more."""

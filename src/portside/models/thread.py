@@ -6,10 +6,15 @@ as there are connections at once: `Thread.max_connections` bounds both. Under th
 they share one core when they compute.
 """
 
-from portside.engine import spawn
+from collections.abc import Callable
+from typing import TypeVar
+
+from portside.engine import spawn_on_thread
 from portside.models.model import Work
 
 __all__ = ["Thread"]
+
+Result = TypeVar("Result")
 
 
 class Thread:
@@ -23,11 +28,15 @@ class Thread:
     descriptors_per_connection = 2
     """The connection, and the eventfd that can wake its thread."""
 
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the server's main line as it is: waiting blocks the thread."""
+        return function()
+
     def run(self, work: Work) -> None:
         """Start a thread for each conversation; who stops the server waits for them."""
         while (conversation := work.accept()) is not None:
             try:
-                spawn(work.converse, conversation, name="conversation")
+                spawn_on_thread(work.converse, conversation, name="conversation")
             except RuntimeError as error:  # the system has no more threads
                 work.refused(conversation, error)
 

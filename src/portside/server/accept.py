@@ -21,7 +21,7 @@ import errno
 import logging
 import os
 
-from portside.engine import Task, current, now, park, wait_any
+from portside.engine import Task, current, now, park, wait_accept
 from portside.errors import ClosedError, DeadlineError, Error, WouldBlockError
 from portside.net import Conn, Listener
 from portside.net.listener import PASSED_OVER
@@ -111,7 +111,9 @@ class Acceptor:
                 park()
                 continue
             try:
-                ready = wait_any([n for door, _ in self._doors for n in door.filenos()])
+                ready = wait_accept(
+                    [n for door, _ in self._doors for n in door.filenos()]
+                )
                 if ready and not self._is_stopping:
                     admitted = self._look(ready)
                     if admitted is not None:

@@ -22,7 +22,7 @@ from portside.engine import (
     Lock,
     now,
     shield,
-    spawn,
+    spawn_on_thread,
     timeout,
     unbounded,
 )
@@ -189,10 +189,14 @@ class Server:
         """
         if self.state is State.NEW:
             self.listen()
-        with unbounded(), self.hearing_signals():
+        with unbounded():
+            self.model.call(lambda: self._serve_hearing_signals(ready))
+        return self._report
+
+    def _serve_hearing_signals(self, ready: Callable[[], object]) -> None:
+        with self.hearing_signals():
             ready()
             self.serve_all()
-        return self._report
 
     def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
         """Stop at SIGINT and SIGTERM inside, if this is the main thread."""
@@ -215,7 +219,7 @@ class Server:
                 self._acceptor.close()  # the child stands at the door
             else:
                 with unbounded():
-                    spawn(self._serve_in_background, name="server")
+                    spawn_on_thread(self._serve_in_background, name="server")
         except BaseException:
             self.stop(0.0)
             raise
@@ -313,7 +317,7 @@ class Server:
 
     def _serve_in_background(self) -> None:
         try:
-            self.serve_all()
+            self.model.call(self.serve_all)
         except Exception:
             _log.exception(
                 "the server at %s failed", ", ".join(map(str, self.addresses))

@@ -25,7 +25,9 @@ class Settings:
         ValueError: a number that is too small, or an unknown choice.
     """
 
-    model: str = _option("thread", "where handlers run: serial, fork or thread")
+    model: str = _option(
+        "thread", "where handlers run: serial, fork, thread or nonblocking"
+    )
     backlog: int | None = _option(
         None,
         "clients that may wait to be accepted; the kernel's most unless given",
