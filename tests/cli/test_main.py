@@ -40,8 +40,8 @@ MISTAKES = {
     "option of serve": (("serve", "echo", "--modle", "fork"), "--modle"),
     "nothing to serve": (("serve",), "missing argument 'WHAT[=ENDPOINT]...'"),
     "model": (
-        ("serve", "echo", "--model", "hybrid"),
-        "'hybrid' is not one of 'serial'",
+        ("serve", "echo", "--model", "prefork"),
+        "'prefork' is not one of 'serial'",
     ),
     "over capacity": (("serve", "echo", "--over-capacity", "no"), "'wait', 'refuse'"),
     "duration": (("serve", "echo", "--grace", "5x"), "'5x' is no duration"),

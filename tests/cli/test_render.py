@@ -35,7 +35,9 @@ def test_a_terminal_gets_a_ruled_table(no_color):
             os.close(ours)
     text = shown.decode()
     assert "───" in text
-    assert re.search(r"echo +tcp://127\.0\.0\.1:\d+ +thread +\d+", text)
+    assert re.search(
+        r"echo +tcp://127\.0\.0\.1:\d+ +hybrid \(\d+ workers?\) +\d+", text
+    )
     assert "stopped: 0 finished, 0 cut, 0 abandoned" in text
     if no_color:
         assert not re.search("\x1b\\[[0-9;]*3[0-9]", text)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ ANY_PORT = "tcp://127.0.0.1:0"
 CANNOT = {
     ("serial", "serve others meanwhile"): "everybody waits for the slowest",
     ("fork", "share memory"): "each handler has its own process",
+    ("hybrid", "share memory"): "its workers share nothing",
     ("nonblocking", "compute beside others"): "a handler that computes stops its hub",
 }
 
@@ -318,6 +320,31 @@ class TestOthersMeanwhile:
 
         self.serve_beside(model, compute_until_the_peer_goes)
 
+    def test_a_handler_that_does_nothing_but_compute_lets_others_be_served(
+        self, model: str, tmp_path: Path
+    ) -> None:
+        unless_it_cannot(model, "serve others meanwhile")
+        unless_it_cannot(model, "compute beside others")
+        has_begun, may_end = tmp_path / "has_begun", tmp_path / "may_end"
+
+        def compute_or_echo(conn: Conn) -> None:
+            if conn.peek(1) == b"!":
+                has_begun.touch()
+                while not may_end.exists():
+                    sum(range(10_000))
+            else:
+                echo(conn)
+
+        workers = {"workers": 2} if model == "hybrid" else {}
+        with Server(compute_or_echo, ANY_PORT, model=model, **workers) as server:
+            with net.dial(server.address, timeout=5) as conn:
+                conn.write(b"!")
+                wait_until(has_begun.exists)
+                try:
+                    assert ask(server) == b"hello"
+                finally:
+                    may_end.touch()
+
 
 class TestCapacity:
     def test_what_is_over_it_waits_in_the_queue_and_is_served_later(
@@ -497,7 +524,9 @@ def test_a_conversation_that_nobody_waits_for_is_abandoned_and_counted() -> None
     server = Server(lambda conn: let_go.wait(30), ANY_PORT, model="thread").start()
     try:
         with net.dial(server.address, timeout=5):
-            wait_until(lambda: len(server._live) == 1)
+            wait_until(
+                lambda: server._serving is not None and len(server._serving.live) == 1
+            )
             assert str(server.stop(grace=0.1)) == "0 finished, 0 cut, 1 abandoned"
     finally:
         let_go.set()

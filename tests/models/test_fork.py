@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from portside import Server, net, timeout
-from portside.models.fork import check_one_thread
+from portside.models.children import check_one_thread
 from portside.net import Conn
 from tests.cli.running import LONG, PORTSIDE, serving, until
 
@@ -153,7 +153,7 @@ def test_a_process_with_a_second_thread_is_refused_with_its_name() -> None:
     thread.start()
     try:
         with pytest.raises(RuntimeError, match="reaper"):
-            check_one_thread()
+            check_one_thread("fork")
     finally:
         let_go.set()
         thread.join()

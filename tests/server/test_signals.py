@@ -155,7 +155,7 @@ class TestTheSecondSignal:
             client = begun(server)
             children = children_of(server)
             server.process.send_signal(number)
-            is_inline = model in ("serial", "nonblocking")
+            is_inline = model in ("serial", "nonblocking", "hybrid")
             if not (is_inline and name == "compute"):  # it is heard at a wait
                 until(lambda: is_refused(server.address()))
             else:

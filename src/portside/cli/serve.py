@@ -26,8 +26,8 @@ from portside.cli.trace import trace_if
 from portside.cli.units import Duration, duration_text
 from portside.cli.what import Service, parse_what
 from portside.errors import Error, HandlerError
-from portside.models import MODELS
-from portside.models.fork import check_one_thread
+from portside.models import MODELS, WORKER_MODELS, Hybrid
+from portside.models.children import check_one_thread
 from portside.names import IPAddress, is_unspecified, join_host_port
 from portside.server import Server, Settings, option_help
 from portside.services import SERVICES
@@ -36,13 +36,22 @@ __all__ = ["serve"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_CHOICES = {"model": tuple(MODELS), "over_capacity": ("wait", "refuse")}
+_CHOICES = {
+    "model": MODELS,
+    "worker_model": tuple(WORKER_MODELS),
+    "over_capacity": ("wait", "refuse"),
+}
+
+
+_DEFAULTS: dict[str, Any] = {"model": Hybrid.name}
+"""Where the command differs: who serves from the command line wants all the cores, and
+who serves from a program expects that handlers share its memory."""
 
 
 def _settings_options(command: Command) -> Command:
     """Give command an option for each field of the settings."""
     for each in reversed(fields(Settings)):
-        default = each.default
+        default = _DEFAULTS.get(each.name, each.default)
         text = option_help(each.name)
         for other in fields(Settings):
             text = text.replace(f" {other.name}:", f" {_flag(other.name)}:")
@@ -153,7 +162,9 @@ def _serve(services: list[Service], settings: dict[str, Any], *, as_json: bool) 
         raise could_not_start(error) from error
     if server.model.needs_process:
         try:
-            check_one_thread()  # a handler's file may have started some
+            check_one_thread(
+                server.model.name
+            )  # a handler's file may have started some
         except RuntimeError as error:
             raise Failure(str(error), CANNOT_START) from None
     announce = _announce_json if as_json else _announce
@@ -198,6 +209,8 @@ def _make_server(services: list[Service], settings: dict[str, Any]) -> Server:
 
 def _announce(services: list[Service], server: Server) -> None:
     model, most = server.model.name, str(server.max_connections)
+    if (workers := server.model.workers) is not None:
+        model = f"{model} ({workers} worker{'s' if workers > 1 else ''})"
     rows = [
         (service.name, f"{address.network}://{address}", model, most)
         for service, address in _places(services, server)
@@ -225,6 +238,7 @@ def _announce_json(services: list[Service], server: Server) -> None:
             "event": "listening",
             "pid": os.getpid(),
             "model": server.model.name,
+            "workers": server.model.workers,
             "max_connections": server.max_connections,
             "listening": places,
         }

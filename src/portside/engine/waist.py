@@ -57,7 +57,16 @@ def checkpoint(deadline: float | None = None) -> float | None:
     engine = here.engine
     if engine.is_shared:
         engine.count()
-    task = engine.task
+    return _bound(deadline)
+
+
+def _bound(deadline: float | None) -> float | None:
+    """Do what `checkpoint` does, but never give way to another task.
+
+    That one might close the descriptor that is to be waited for; and the wait itself
+    gives way.
+    """
+    task = here.engine.task
     if task.reasons or task.cancel_at is not None:
         task.raise_if_cancelled()
     if (bound := scope_deadline()) is not None:
@@ -69,12 +78,12 @@ def checkpoint(deadline: float | None = None) -> float | None:
 
 def wait_read(fd: int, deadline: float | None = None) -> None:
     """Return when fd has bytes, an end, or an error to report; or early."""
-    here.engine.wait_read(fd, checkpoint(deadline))
+    here.engine.wait_read(fd, _bound(deadline))
 
 
 def wait_write(fd: int, deadline: float | None = None) -> None:
     """Return when fd takes bytes, or has an error to report; or early."""
-    here.engine.wait_write(fd, checkpoint(deadline))
+    here.engine.wait_write(fd, _bound(deadline))
 
 
 def wait_any(
@@ -83,7 +92,7 @@ def wait_any(
     deadline: float | None = None,
 ) -> set[int]:
     """Return those that are ready; none when it returns early."""
-    return here.engine.wait_any(reads, writes, checkpoint(deadline))
+    return here.engine.wait_any(reads, writes, _bound(deadline))
 
 
 def wait_accept(fds: Collection[int], deadline: float | None = None) -> set[int]:
@@ -92,7 +101,7 @@ def wait_accept(fds: Collection[int], deadline: float | None = None) -> set[int]
     Where several processes wait at the same listener, a client wakes one of them, and
     each has its turn.
     """
-    return here.engine.wait_accept(fds, checkpoint(deadline))
+    return here.engine.wait_accept(fds, _bound(deadline))
 
 
 def watch(fd: int, callback: Callable[[], None]) -> None:

@@ -30,7 +30,7 @@ _IDLE_LOOKS = 20
 """So many looks at a hub that did nothing, and the watchdog sleeps too."""
 
 
-class Turns(Protocol):
+class _Turns(Protocol):
     """What it looks at: a hub."""
 
     task: Task
@@ -46,7 +46,7 @@ class Watchdog:
         sleeps: it has to be roused when a turn begins.
     """
 
-    def __init__(self, hub: Turns, thread: int) -> None:
+    def __init__(self, hub: _Turns, thread: int) -> None:
         self.sleeps = True
         self._hub = hub
         self._hub_thread = thread

@@ -51,6 +51,18 @@ class Work(Protocol):
     def refused(self, conversation: Any, error: Exception) -> None:
         """Say that the system has no place for one more; accepting pauses."""
 
+    def wait_for_stop(self, until: float | None) -> None:
+        """Return when the server stops, at a moment, or early: for a supervisor."""
+
+    def serve_as_worker(self, number: int, model: "Model", lifeline: int) -> None:
+        """Serve by model, in a forked child, until told to stop; inside a hub."""
+
+    def has_begun(self, number: int) -> bool:
+        """Whether a worker has come so far as to accept."""
+
+    def worker_ended(self, number: int) -> int:
+        """Give the places of a dead worker back; return how many it had."""
+
 
 class Model(Protocol):
     """Where handlers run.
@@ -63,6 +75,8 @@ class Model(Protocol):
         max_connections: at once, if nobody says otherwise; None for what the
             descriptors allow.
         descriptors_per_connection: what a connection costs the accepting process.
+        workers: how many processes accept, each with as many connections as it can
+            bear; None where the server's own process does.
     """
 
     name: str
@@ -70,6 +84,7 @@ class Model(Protocol):
     runs_inline: bool
     max_connections: int | None
     descriptors_per_connection: int
+    workers: int | None
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line on the engine of this model; `run` is inside."""

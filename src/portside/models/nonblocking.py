@@ -27,6 +27,7 @@ class Nonblocking:
     runs_inline = True
     max_connections: int | None = None
     descriptors_per_connection = 1
+    workers: int | None = None
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as the first task of a hub."""

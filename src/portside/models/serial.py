@@ -24,6 +24,7 @@ class Serial:
     runs_inline = True
     max_connections: int | None = None
     descriptors_per_connection = 1
+    workers: int | None = None
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as it is: waiting blocks the thread."""

@@ -27,6 +27,7 @@ class Thread:
     """A guess at what a machine bears: each has a stack, some 100 KiB of it touched."""
     descriptors_per_connection = 2
     """The connection, and the eventfd that can wake its thread."""
+    workers: int | None = None
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as it is: waiting blocks the thread."""

@@ -5,9 +5,10 @@ report flows out.
 
 In reading order: `settings` (all that can be set), `handlers` (what can serve),
 `capacity` and `accept` (who comes in), `conversation` and `linger` (one handler with
-one conn, to the last byte), `live` (all of them, and the report), `signals`, `work`
-(what the model asks for), `server` (all together), `process` (the same, elsewhere),
-`serve` (the one call).
+one conn, to the last byte), `live` (all of them, and the report), `signals`,
+`ip_table` and `tally` (what several workers count together), `serving` (what one
+process does for a server, and what its model asks for), `server` (all together),
+`process` (the same, elsewhere), `serve` (the one call).
 
 May import `models`, `net` and what lies below.
 """

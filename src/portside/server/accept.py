@@ -76,6 +76,17 @@ class Acceptor:
         finally:
             self._task = None
 
+    def wait_for_stop(self, until: float | None) -> None:
+        """Return when it stops, at a moment, or early: for who lets others accept."""
+        self._task = current()
+        try:
+            if not self._is_stopping:
+                park(until)
+        except DeadlineError:
+            pass
+        finally:
+            self._task = None
+
     def stop(self) -> None:
         """Let nobody in any more, and listen no more; from any thread."""
         self._is_stopping = True
@@ -105,16 +116,21 @@ class Acceptor:
             os.close(self._spare)
             self._spare = None
 
+    def _may_admit(self) -> bool:
+        has_place = self._refuse or not self._capacity.is_full
+        return has_place and not self._is_stopping
+
     def _wait_for_one(self) -> tuple[Conn, Handler] | None:
         while not self._is_stopping:
-            if self._capacity.is_full and not self._refuse:
+            if not self._may_admit():
                 park()
                 continue
             try:
                 ready = wait_accept(
                     [n for door, _ in self._doors for n in door.filenos()]
                 )
-                if ready and not self._is_stopping:
+                # Another worker may have taken the last place meanwhile.
+                if ready and self._may_admit():
                     admitted = self._look(ready)
                     if admitted is not None:
                         return admitted
@@ -140,7 +156,7 @@ class Acceptor:
                 return None
             self._doors.remove(door)
             self._doors.append(door)
-            if self._capacity.is_full:
+            if self._capacity.is_full and self._refuse:
                 conn.abort()
                 most = self._capacity.max_connections
                 self._tell(_ends(conn), f"refused, at max_connections={most}")

@@ -55,6 +55,7 @@ class Live:
         self._open: set[Conversation] = set()
         self._finished = 0
         self._cut = 0
+        self._abandoned = 0
         self._waiter: Task | None = None
 
     def __len__(self) -> int:
@@ -81,6 +82,13 @@ class Live:
             waiter = self._waiter
         if waiter is not None:
             waiter.wake()
+
+    def count(self, report: Report) -> None:
+        """Add what ended elsewhere."""
+        with self._mutex:
+            self._finished += report.finished
+            self._cut += report.cut
+            self._abandoned += report.abandoned
 
     def drain(self, cut_at: float) -> None:
         """Tell all of them that the server stops, and when the rest is cut."""
@@ -117,4 +125,6 @@ class Live:
         with self._mutex:
             abandoned = sum(not each.has_returned for each in self._open)
             lingering = len(self._open) - abandoned  # handled, and on their way
-            return Report(self._finished + lingering, self._cut, abandoned)
+            return Report(
+                self._finished + lingering, self._cut, self._abandoned + abandoned
+            )

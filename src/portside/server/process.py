@@ -30,7 +30,7 @@ from portside.engine import (
     watch,
 )
 from portside.errors import DeadlineError
-from portside.models.fork import flush_streams
+from portside.models.children import flush_streams
 from portside.net import Listener
 from portside.server.live import Report
 

@@ -2,7 +2,7 @@
 
 In       handlers, endpoints, settings
 Out      every client served; a report when it has stopped
-Holds    the listeners, the capacity, the conversations that are open
+Holds    the listeners; what this process does for it, or the process that does
 Fails    HandlerError, AddressError, InUseError, DeniedError ...: at the start
 
 ::
@@ -32,18 +32,14 @@ from portside.models import Model, make_model
 from portside.names import IPAddress
 from portside.net import Listener, listen
 from portside.net.target import Target
-from portside.server.accept import Acceptor
-from portside.server.capacity import (
-    Capacity,
-    default_max_connections,
-    raise_descriptor_limit,
-)
+from portside.server.capacity import default_max_connections, raise_descriptor_limit
 from portside.server.handlers import Handler, check_handler
-from portside.server.live import Live, Report, State
+from portside.server.live import Report, State
 from portside.server.process import Process
+from portside.server.serving import Serving
 from portside.server.settings import Settings
 from portside.server.signals import UNWIND_SECONDS, Heard, heard_signals
-from portside.server.work import ServerWork
+from portside.server.tally import Tally
 
 __all__ = ["Server"]
 
@@ -77,18 +73,19 @@ class Server:
         **settings: Any,
     ) -> None:
         self.settings = Settings(**settings)
-        self.model: Model = make_model(self.settings.model)
+        self.model: Model = make_model(
+            self.settings.model,
+            workers=self.settings.workers,
+            worker_model=self.settings.worker_model,
+        )
         self.state = State.NEW
         self._mutex = threading.Lock()  # guards state
         self._places: list[tuple[Handler, Target]] = []
         self._listeners: list[Listener] = []
-        self._live = Live()
-        self._capacity: Capacity | None = None
-        self._acceptor: Acceptor | None = None
+        self._serving: Serving | None = None
         self._process: Process | None = None
         self._closed = Event()
         self._stopping = Lock()  # one stop at a time; the others get its report
-        self._work: ServerWork | None = None
         self._is_served = False
         self._report = Report()
         if handler is not None:
@@ -133,7 +130,7 @@ class Server:
     @property
     def max_connections(self) -> int:
         """How many connections it serves at once; known once it listens."""
-        return self._capacity.max_connections if self._capacity is not None else 0
+        return self._serving.max_connections if self._serving is not None else 0
 
     # -- its life
 
@@ -149,7 +146,7 @@ class Server:
         try:
             for _, endpoint in self._places:
                 self._listeners.append(listen(endpoint, backlog=self.settings.backlog))
-            self._open_door()
+            self._serving = self._make_serving()
         except BaseException:
             for listener in self._listeners:
                 listener.close()
@@ -157,23 +154,22 @@ class Server:
             raise
         self.state = State.RUNNING
 
-    def _open_door(self) -> None:
+    def _make_serving(self) -> Serving:
         raise_descriptor_limit()
-        most = self.settings.max_connections
+        settings, workers = self.settings, self.model.workers
+        own_most = default_max_connections(self.model)
+        most = settings.max_connections
         if most is None:
-            most = default_max_connections(self.model)
-        self._capacity = Capacity(
-            most, self.settings.max_connections_per_ip, self._look_again
-        )
+            most = own_most * (workers or 1)
+        else:
+            own_most = most
+        tally = None
+        if workers is not None:
+            each = own_most if settings.max_connections_per_ip is not None else 0
+            tally = Tally(workers, most, each)
         handlers = [handler for handler, _ in self._places]
-        self._acceptor = Acceptor(
-            list(zip(self._listeners, handlers, strict=True)),
-            self._capacity,
-            refuse=self.settings.over_capacity == "refuse",
-        )
-        self._work = ServerWork(
-            self.settings.grace, self._live, self._capacity, self._acceptor
-        )
+        doors = list(zip(self._listeners, handlers, strict=True))
+        return Serving(doors, settings, most, own_most, tally)
 
     def run(self, ready: Callable[[], object] = lambda: None) -> Report:
         """Serve on this thread until told to stop; return how that went.
@@ -200,23 +196,24 @@ class Server:
 
     def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
         """Stop at SIGINT and SIGTERM inside, if this is the main thread."""
-        assert self._work is not None
-        self._work.heard = Heard(
+        serving = self._serving
+        assert serving is not None
+        serving.heard = Heard(
             self.begin_stop,
             self.model.kill,
-            grace=self.settings.grace,
-            cut=self._work.cut_inline if self.model.runs_inline else None,
+            cut_at=lambda: now() + self.settings.grace,
+            cut=serving.cut_inline if self.model.runs_inline else None,
         )
-        return heard_signals(self._work.heard)
+        return heard_signals(serving.heard)
 
     def start(self) -> Self:
         """Serve in the background: a thread, or a process where the model needs one."""
         self.listen()
-        assert self._acceptor is not None
+        assert self._serving is not None
         try:
             if self.model.needs_process:
                 self._process = Process(self)
-                self._acceptor.close()  # the child stands at the door
+                self._serving.close()  # the child stands at the door
             else:
                 with unbounded():
                     spawn_on_thread(self._serve_in_background, name="server")
@@ -256,9 +253,8 @@ class Server:
         if self._process is not None:
             self._process.begin_stop(grace)
             return
-        assert self._acceptor is not None
-        self._live.drain(now() + grace)
-        self._acceptor.stop()
+        assert self._serving is not None
+        self._serving.begin_stop(now() + grace)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -273,47 +269,30 @@ class Server:
 
     def serve_all(self) -> Report:
         """Run the model until all has ended: for `run` and what serves elsewhere."""
-        assert self._acceptor is not None
-        assert self._work is not None
+        assert self._serving is not None
         with self._mutex:
             if self._is_served:
                 raise RuntimeError("the server is served already, or has been")
             self._is_served = True
         try:
-            self.model.run(self._work)
+            self._report = self._serving.serve(self.model)
         finally:
-            self.begin_stop()
-            self._acceptor.close()
-            self._finish()
+            self.state = State.CLOSED
             self._closed.set()
         return self._report
 
-    def _finish(self) -> None:
-        assert self._live.cut_at is not None
-        self._live.wait(self._live.cut_at)
-        self._live.cut_detached()
-        self._live.wait(now() + UNWIND_SECONDS)
-        self._report = self._live.report()
-        self.state = State.CLOSED
-        pool.trim()
-        if self._report.abandoned:
-            _log.warning("stopped; %d never waited: abandoned", self._report.abandoned)
-
-    def _look_again(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.look_again()
-
     def _wait_until_closed(self, seconds: float) -> None:
+        assert self._serving is not None
         if not self._is_served:  # it only listened
-            assert self._acceptor is not None
-            self._acceptor.close()
+            self._serving.close()
             self.state = State.CLOSED
             return
         try:
             with timeout(seconds):
                 self._closed.wait()
         except DeadlineError:
-            self._report = self._live.report()  # a serial handler that never waits
+            # A handler that computes on the thread that serves.
+            self._report = self._serving.live.report()
 
     def _serve_in_background(self) -> None:
         try:

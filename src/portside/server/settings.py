@@ -26,7 +26,13 @@ class Settings:
     """
 
     model: str = _option(
-        "thread", "where handlers run: serial, fork, thread or nonblocking"
+        "thread", "where handlers run: serial, fork, thread, nonblocking or hybrid"
+    )
+    workers: int | None = _option(
+        None, "processes that serve under hybrid; one per core unless given", "workers"
+    )
+    worker_model: str | None = _option(
+        None, "what each worker of hybrid runs: nonblocking, unless given, or thread"
     )
     backlog: int | None = _option(
         None,
@@ -53,6 +59,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least in (
+            ("workers", 1),
             ("backlog", 0),
             ("max_connections", 1),
             ("max_connections_per_ip", 1),

@@ -11,8 +11,11 @@ just then. So it only takes a note; the wake-up descriptor ends the wait, and in
 that wait, where no lock is held, the server is told to stop. The second signal is
 different: it kills the children and leaves at once, from the handler itself.
 
-A handler that computes under ``serial`` never waits, and it holds the main thread. It
-gets what Ctrl-C would give a script: at the end of the grace the alarm raises in it.
+A handler that computes on the main thread, under ``serial`` or in a hub, never waits.
+It gets what Ctrl-C would give a script: at the end of the grace the alarm raises in it.
+
+A worker hears SIGTERM alone, and the second one is as the first: when to leave at once
+is its supervisor's decision.
 """
 
 import contextlib
@@ -39,6 +42,15 @@ SAME_SECONDS = 0.05
 class Heard:
     """What was heard.
 
+    Args:
+        stop: tells the server to stop.
+        kill: ends what runs in other processes, before the second signal ends this one;
+            None where a second signal is none.
+        cut_at: the moment when a handler on the main thread is cut, if the stop begins
+            now.
+        cut: whether this thread is in such a handler; None where there are none.
+        numbers: the signals that stop the server.
+
     Attributes:
         first: the signal that stopped the server; None while there was none.
     """
@@ -46,16 +58,18 @@ class Heard:
     def __init__(
         self,
         stop: Callable[[], None],
-        kill: Callable[[], None],
+        kill: Callable[[], None] | None,
         *,
-        grace: float,
+        cut_at: Callable[[], float],
         cut: Callable[[], bool] | None,
+        numbers: tuple[signal.Signals, ...] = STOPPING,
     ) -> None:
         self.first: int | None = None
         self._stop = stop
         self._kill = kill
-        self._grace = grace
+        self._cut_at = cut_at
         self._cut = cut
+        self._numbers = numbers
         self._descriptors: tuple[int, ...] = ()
         self._first_at = 0.0
         self._has_cut = False
@@ -63,7 +77,7 @@ class Heard:
     def note(self, number: int, frame: FrameType | None) -> None:
         """Take a note of the first, leave at the second."""
         if self.first is not None:
-            if now() - self._first_at < SAME_SECONDS:
+            if self._kill is None or now() - self._first_at < SAME_SECONDS:
                 return
             self._kill()
             with contextlib.suppress(OSError):
@@ -73,7 +87,7 @@ class Heard:
         if self._cut is not None:
             # At least a moment: zero would switch the timer off. Once more after it,
             # for a handler that does not let itself be cut.
-            before = max(self._grace, 0.001)
+            before = max(self._cut_at() - now(), 0.001)
             signal.setitimer(signal.ITIMER_REAL, before, UNWIND_SECONDS)
 
     def alarm(self, number: int, frame: FrameType | None) -> None:
@@ -90,7 +104,7 @@ class Heard:
     def handlers(self) -> list[tuple[int, Callable[[int, FrameType | None], None]]]:
         """Return the signals to hear, and what hears each."""
         alarms = [] if self._cut is None else [(signal.SIGALRM, self.alarm)]
-        return [*((number, self.note) for number in STOPPING), *alarms]
+        return [*((number, self.note) for number in self._numbers), *alarms]
 
     def hears_with(self, *descriptors: int) -> None:
         """Keep the wake-up pipe, to be closed by `abandon`."""
