@@ -8,6 +8,8 @@ from portside.engine import Event, current, sleep, spawn, timeout
 from portside.errors import Cancelled, DeadlineError
 from tests.engine.waiting import LONG, MS, asleep, joined
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def test_a_set_that_races_with_the_wait_is_never_missed():
     for _ in range(300):

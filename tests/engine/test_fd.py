@@ -16,6 +16,7 @@ from portside.engine import (
     now,
     shield,
     spawn,
+    spawn_on_thread,
     timeout,
 )
 from portside.engine.fd import abandon_all
@@ -30,8 +31,11 @@ from tests.engine.waiting import (
     in_child,
     joined,
     tcp_pair,
+    threads_only,
     until,
 )
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ class Inside:
     def __init__(self, gate):
         self.gate = gate
         self._entered, self._go_on = threading.Event(), threading.Event()
-        self.task = spawn(self._stay)
+        self.task = spawn_on_thread(self._stay)
         assert self._entered.wait(LONG)
 
     def _stay(self):
@@ -511,6 +515,7 @@ def test_accepting_from_an_empty_queue_says_so():
 # -- forks
 
 
+@threads_only
 def test_a_child_that_abandons_it_says_nothing_to_the_peer(pair):
     descriptor, far = pair
 
@@ -527,6 +532,7 @@ def test_a_child_that_abandons_it_says_nothing_to_the_peer(pair):
     assert send(descriptor, b"x") == 1
 
 
+@threads_only
 def test_a_child_may_abandon_all_but_what_it_needs(pair):
     descriptor, _ = pair
     other, other_far = socket.socketpair()
@@ -543,6 +549,7 @@ def test_a_child_may_abandon_all_but_what_it_needs(pair):
     other_far.close()
 
 
+@threads_only
 def test_what_was_closed_before_the_fork_is_not_abandoned_under_its_new_owner(pair):
     descriptor, far = pair
     descriptor.close()

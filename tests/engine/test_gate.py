@@ -15,12 +15,23 @@ from portside.engine import (
     now,
     park,
     spawn,
+    spawn_on_thread,
     timeout,
     unbounded,
 )
 from portside.engine.blocking import here
 from portside.errors import Cancelled, ClosedError, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, during_the_next_wait, joined, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    during_the_next_wait,
+    joined,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Struck(Exception):
@@ -49,7 +60,7 @@ class Inside:
     def __init__(self, gate):
         self.gate = gate
         self._entered, self._go_on = threading.Event(), threading.Event()
-        self.task = spawn(self._stay)
+        self.task = spawn_on_thread(self._stay)
         assert self._entered.wait(LONG)
 
     def _stay(self):
@@ -66,6 +77,7 @@ class Inside:
 # -- in the same moment
 
 
+@threads_only
 def test_a_turn_that_comes_in_the_moment_of_the_deadline_is_passed_on(gate):
     inside = Inside(gate)
     behind: list[Task] = []
@@ -82,6 +94,7 @@ def test_a_turn_that_comes_in_the_moment_of_the_deadline_is_passed_on(gate):
     assert joined(behind[0]) == "passed"
 
 
+@threads_only
 def test_a_turn_that_comes_in_the_moment_of_a_cancel_is_passed_on(gate):
     inside = Inside(gate)
     behind: list[Task] = []
@@ -96,6 +109,7 @@ def test_a_turn_that_comes_in_the_moment_of_a_cancel_is_passed_on(gate):
     assert joined(behind[0]) == "passed"
 
 
+@threads_only
 def test_a_turn_that_comes_in_the_moment_of_a_signal_is_passed_on(gate):
     inside = Inside(gate)
     behind: list[Task] = []
@@ -375,7 +389,7 @@ def test_no_turn_is_handed_on_after_the_close(gate, emptied):
     inside.leave()
     with pytest.raises(ClosedError):
         joined(waiting)
-    assert emptied == ["empty"]
+    assert set(emptied) == {"empty"}  # once, or once by each of the two
 
 
 # -- draining

@@ -6,13 +6,24 @@ import pytest
 
 from portside.engine import Lock, Task, call_as_task, current, now, spawn, timeout
 from portside.errors import Cancelled, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, during_the_next_wait, joined, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    during_the_next_wait,
+    joined,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Struck(Exception):
     """What a callback raises here in the middle of a wait."""
 
 
+@threads_only
 def test_a_lock_handed_over_in_the_moment_of_a_signal_is_passed_on():
     lock = Lock()
     behind: list[Task] = []

@@ -10,6 +10,8 @@ from portside.engine.offload import MAX_OFFLOADED
 from portside.errors import Cancelled, DeadlineError
 from tests.engine.waiting import LONG, MS, asleep, joined, until
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def test_a_deadline_leaves_the_call_running():
     go_on, ended = threading.Event(), threading.Event()

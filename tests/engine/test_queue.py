@@ -7,7 +7,16 @@ import pytest
 
 from portside.engine import Queue, Task, call_as_task, current, now, spawn, timeout
 from portside.errors import Cancelled, ClosedError, DeadlineError, WouldBlockError
-from tests.engine.waiting import LONG, MS, asleep, during_the_next_wait, joined
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    during_the_next_wait,
+    joined,
+    threads_only,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Struck(Exception):
@@ -60,6 +69,7 @@ def test_many_putters_and_getters_that_give_up_in_the_middle_lose_and_double_not
     assert sorted(got) == sorted(put)
 
 
+@threads_only
 def test_a_getter_woken_on_its_way_out_passes_the_wake_up_on():
     queue = Queue[str]()
     behind: list[Task] = []
@@ -74,6 +84,7 @@ def test_a_getter_woken_on_its_way_out_passes_the_wake_up_on():
     assert joined(behind[0]) == "item"
 
 
+@threads_only
 def test_a_putter_woken_on_its_way_out_passes_the_wake_up_on():
     queue = Queue[str](max_items=1)
     queue.put("first")

@@ -20,7 +20,18 @@ from portside.engine import (
 )
 from portside.engine.scope import scope_deadline
 from portside.errors import DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, joined, keep_parking, tcp_pair, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    joined,
+    keep_parking,
+    tcp_pair,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def test_a_block_that_only_computes_is_not_interrupted():
@@ -97,6 +108,7 @@ def test_a_task_is_not_bound_by_a_block_that_began_after_it():
     joined(task)
 
 
+@threads_only
 def test_a_block_inside_a_task_bounds_nobody_else():
     def work():
         with timeout(0):

@@ -16,7 +16,17 @@ from portside.engine import (
     unbounded,
 )
 from portside.errors import Cancelled, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, during_the_next_wait, joined, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    during_the_next_wait,
+    joined,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Struck(Exception):
@@ -28,6 +38,7 @@ def take(slots):
     return "taken"
 
 
+@threads_only
 def test_a_place_given_in_the_moment_of_a_signal_is_passed_on():
     slots = Slots(0)
     behind: list[Task] = []
@@ -60,6 +71,7 @@ def test_a_place_given_in_the_moment_of_a_cancel_is_free_again():
     assert slots.free == 0
 
 
+@threads_only
 def test_a_place_given_in_the_moment_of_a_deadline_is_somebodys():
     slots = Slots(0)
     at = now() + 100 * MS

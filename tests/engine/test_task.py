@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from portside.engine import (
+    Event,
     Task,
     cancel,
     checkpoint,
@@ -21,7 +22,18 @@ from portside.engine import (
     wake,
 )
 from portside.errors import Cancelled, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, joined, keep_parking, tcp_pair, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    joined,
+    keep_parking,
+    tcp_pair,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def test_no_wake_up_is_lost_between_two_tasks_that_take_turns():
@@ -130,6 +142,7 @@ def test_cancelled_is_raised_at_every_wait_until_the_task_ends():
     assert len(raised) == 4
 
 
+@threads_only
 def test_a_task_cancelled_before_its_first_wait_computes_up_to_it():
     started, go_on = threading.Event(), threading.Event()
     steps = []
@@ -286,7 +299,7 @@ def test_a_task_that_has_ended_keeps_nothing_of_what_it_was_given():
 
 
 def test_a_joiner_is_woken_when_the_task_is_done():
-    go_on = threading.Event()
+    go_on = Event()
     task = spawn(go_on.wait)
 
     def join():

@@ -3,7 +3,6 @@
 import contextvars
 import os
 import signal
-import threading
 from functools import partial
 
 import pytest
@@ -19,10 +18,21 @@ from portside.engine import (
     shield,
     sleep,
     spawn,
+    spawn_on_thread,
     timeout,
 )
 from portside.errors import Cancelled, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, joined, keep_parking, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    joined,
+    keep_parking,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Boom(Exception):
@@ -102,10 +112,10 @@ def test_an_error_that_the_body_got_from_result_comes_out_once():
 
 
 def test_a_failure_while_the_block_already_ends_cancels_the_others(running, stay):
-    go_on = threading.Event()
+    go_on = Event()
 
     def fail_later():
-        go_on.wait(LONG)
+        go_on.wait()
         fail()
 
     main = current()
@@ -171,6 +181,7 @@ def test_what_ends_the_program_comes_out_of_a_task_as_it_is(kind, running, stay)
     assert running == set()
 
 
+@threads_only
 def test_ctrl_c_while_the_block_waits_ends_the_tasks_and_comes_out(running, stay):
     def interrupt(number, frame):
         raise KeyboardInterrupt
@@ -626,7 +637,7 @@ def test_start_soon_from_outside_that_races_with_the_end_leaves_nothing_running(
 
     for number in range(60):
         with timeout(LONG), TaskGroup() as group:
-            starter = spawn(start, group, number)
+            starter = spawn_on_thread(start, group, number)
             until(partial(done.count, number))
         seen = len(done)
         joined(starter)

@@ -28,7 +28,18 @@ from portside.engine import (
 )
 from portside.engine.scope import scope_deadline
 from portside.errors import Cancelled, DeadlineError
-from tests.engine.waiting import LONG, MS, asleep, fill, joined, keep_parking, until
+from tests.engine.waiting import (
+    LONG,
+    MS,
+    asleep,
+    fill,
+    joined,
+    keep_parking,
+    threads_only,
+    until,
+)
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 @pytest.fixture
@@ -148,6 +159,7 @@ def test_a_spawned_task_is_the_current_one_to_itself():
     assert joined(task) is task
 
 
+@threads_only
 def test_two_tasks_run_beside_each_other():
     barrier = threading.Barrier(2, timeout=LONG)
     tasks = [spawn(barrier.wait), spawn(barrier.wait)]

@@ -10,7 +10,20 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from portside.engine import Task, park, spawn, unwatch, watch
+import pytest
+
+from portside.engine import (
+    Task,
+    current,
+    park,
+    shield,
+    sleep,
+    spawn,
+    unwatch,
+    watch,
+)
+from portside.engine.blocking import here
+from portside.engine.hub import Hub
 from portside.engine.threads import pool
 
 __all__ = [
@@ -24,8 +37,14 @@ __all__ = [
     "keep_parking",
     "no_other_threads",
     "tcp_pair",
+    "this_hub",
+    "threads_only",
     "until",
 ]
+
+threads_only = pytest.mark.parametrize("engine", ["blocking"], indirect=True)
+"""For a test whose tasks block their threads, or are struck by a signal handler."""
+
 
 MS = 0.001 * float(os.environ.get("PORTSIDE_TEST_SLOWNESS", "1"))
 """A millisecond, or more on slow machines: where the kernel's time is the subject."""
@@ -39,14 +58,31 @@ def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + LONG / 2
     while not condition():
         assert time.monotonic() < end, "it never came true"
-        time.sleep(0.0002)
+        if current().line is None:  # no task of a hub, though perhaps its callback
+            time.sleep(0.0002)
+        else:
+            with shield():  # a test may wait for what comes of its own cancellation
+                sleep(0.0002)
 
 
 def asleep(function: Callable[..., Any], *args: Any) -> Task:
     """Start a task and return it once it sleeps."""
-    task = spawn(function, *args)
-    until(lambda: task.sleeping)
+    begun: list[bool] = []
+
+    def begin() -> Any:
+        begun.append(True)  # in a hub, what has not begun is not awake either
+        return function(*args)
+
+    task = spawn(begin)
+    until(lambda: begun and task.sleeping)
     return task
+
+
+def this_hub() -> Hub:
+    """Return the hub that the test runs in, to look inside."""
+    hub = here.engine
+    assert isinstance(hub, Hub)
+    return hub
 
 
 def joined(task: Task) -> Any:

@@ -14,17 +14,21 @@ round, then the kernel is asked, then those whose descriptor is ready, then thos
 moment has come. So a crowd of tasks that wake each other never keeps the kernel out.
 
 What the kernel tells is a hint. It makes a task try its call again; only the call tells
-how things are. So a wake-up too many costs a call, and none can be lost: a task arms
-its descriptor before it sleeps, and an arming looks at the descriptor there and then.
+how things are. So a wake-up too many costs a call, and none can be lost: the kernel is
+asked to tell of a descriptor at the latest before its task sleeps, and tells what is
+there at every round. It stays asked after the wait, as the task mostly waits for the
+same again; what it tells when nobody waits any more is taken back.
 
 A wake from another thread puts the task in line, then rings if the loop is asleep; the
 loop says that it goes to sleep, then looks at the line. One of them sees the other.
 """
 
 import contextlib
+import contextvars
 import os
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
@@ -55,8 +59,6 @@ chunk of 16 KiB for its frames."""
 
 _NOTHING = -1  # what a sleep returns that no descriptor has ended
 
-_BROKEN = ~(READ | WRITE)  # EPOLLERR, EPOLLHUP: whoever waits is to ask
-
 _left_behind: list[object] = []
 """Tasks that never came to their end, and what forks inherited. A greenlet that nobody
 refers to is made to raise where it stands, and its ``finally`` blocks run: these must
@@ -78,11 +80,13 @@ class Hub:
     def __init__(self, poller: Poller | None = None) -> None:
         self.task = self.idle = Task("hub")
         self.owner = self
-        self._thread = threading.current_thread().name
+        self._thread = threading.current_thread()
         self._poller = make_poller() if poller is None else poller
+        self._asked = self._poller.asked
         self._readers: dict[int, Task] = {}
         self._writers: dict[int, Task] = {}
         self._watches: dict[int, Callable[[], None]] = {}
+        self._watching = Task("a watch")  # what waits for all that is watched
         self._ready: deque[Task] = deque()
         self._timers = Timers()
         self._tasks: set[Task] = set()
@@ -96,22 +100,31 @@ class Hub:
         bell = Bell()
         self._bell: Bell | None = bell  # until the end: a late ring may still hold it
         self.watch(bell.fd, bell.silence)
-        self._watchdog = Watchdog(self, threading.get_ident())
+        self._watchdog: Watchdog
 
     def __repr__(self) -> str:
-        return f"the hub of thread {self._thread}"
+        return f"the hub of thread {self._thread.name}"
 
     # -- its life
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run function as the first task; return what it returns, when it does.
 
-        Tasks that have not ended by then are left where they are, for ever.
+        Tasks that have not ended by then are left where they are, for ever. The first
+        one is in the caller's context, and bound by the blocks around the caller.
+
+        Raises:
+            RuntimeError: it ran before.
         """
+        if self._bell is None:
+            raise RuntimeError("this hub has ended: make another one")
+        name = getattr(function, "__name__", "main")
+        main = Task(name, function, args, contextvars.copy_context())
         before, here.engine = here.engine, self
-        hubs.add(self)
+        self._thread = threading.current_thread()
+        self._watchdog = Watchdog(self, threading.get_ident())
         self._loop = getcurrent()
-        main = Task(getattr(function, "__name__", "main"), function, args)
+        hubs.add(self)
         try:
             self.spawn(main)
             self._run_until_done(main)
@@ -153,18 +166,29 @@ class Hub:
                         self._resume(task, _NOTHING)
 
     def _tell(self, fd: int, bits: int) -> None:
-        if (callback := self._watches.get(fd)) is not None:
-            callback()
-            return
         reader = self._readers.get(fd) if bits & ~WRITE else None
         writer = self._writers.get(fd) if bits & ~READ else None
-        left = self._writers.get(fd) if writer is None else self._readers.get(fd)
-        if left is not None and left is not reader:
-            # The arming was for both, and is used up.
-            self._poller.arm(fd, WRITE if writer is None else READ)
-        for task in (reader, writer):
-            if task is not None and task.sleeping:
-                self._resume(task, fd)
+        if reader is self._watching:
+            self._watches[fd]()
+            return
+        if (reader is None and bits & READ) or (writer is None and bits & ~READ):
+            self._take_back(fd)
+        if reader is not None and reader.sleeping:
+            self._resume(reader, fd)
+        if writer is not None and writer.sleeping:
+            self._resume(writer, fd)
+
+    def _take_back(self, fd: int) -> None:
+        """Ask for no more than somebody waits for, or it would be told for ever."""
+        mask = self._waited_for(fd)
+        if not mask:
+            self._poller.forget(fd)
+        elif mask != self._asked.get(fd):
+            self._poller.ask(fd, mask)
+
+    def _waited_for(self, fd: int) -> int:
+        mask = READ if fd in self._readers else 0
+        return mask | WRITE if fd in self._writers else mask
 
     def _resume(self, task: Task, fd: int) -> None:
         self.task = task
@@ -177,7 +201,7 @@ class Hub:
         task.line.switch(fd)
         self.task = self.idle
         if self.gone:
-            _leave_fork()
+            _leave_fork(task)
 
     # -- what the waist asks
 
@@ -185,8 +209,8 @@ class Hub:
         """Return when fd is readable, or early."""
         self._join(self._readers, fd)
         try:
-            if not self._poller.is_armed(fd, READ):
-                self._poller.arm(fd, READ | WRITE if fd in self._writers else READ)
+            if not self._asked.get(fd, 0) & READ:
+                self._poller.ask(fd, self._waited_for(fd))
             self._sleep(deadline)
         finally:
             self._leave(self._readers, fd)
@@ -195,8 +219,8 @@ class Hub:
         """Return when fd is writable, or early."""
         self._join(self._writers, fd)
         try:
-            if not self._poller.is_armed(fd, WRITE):
-                self._poller.arm(fd, READ | WRITE if fd in self._readers else WRITE)
+            if not self._asked.get(fd, 0) & WRITE:
+                self._poller.ask(fd, self._waited_for(fd))
             self._sleep(deadline)
         finally:
             self._leave(self._writers, fd)
@@ -212,8 +236,7 @@ class Hub:
                     self._join(waiters, fd)
                     joined.append((waiters, fd))
             for fd in {*reads, *writes}:
-                mask = READ if fd in self._readers else 0
-                self._poller.arm(fd, mask | WRITE if fd in self._writers else mask)
+                self._poller.ask(fd, self._waited_for(fd))
             fd = self._sleep(deadline)
         finally:
             for waiters, fd_joined in joined:
@@ -255,28 +278,37 @@ class Hub:
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Call back from the loop while fd is readable; the callback must not wait."""
+        for waiters in (self._readers, self._writers):
+            if waiters.get(fd) not in (None, self._watching):
+                raise RuntimeError(f"{waiters[fd]} waits for descriptor {fd}")
+            waiters[fd] = self._watching
         self._watches[fd] = callback
-        self._poller.watch(fd)
+        self._poller.ask(fd, READ)
 
     def unwatch(self, fd: int) -> None:
         """Watch fd no more."""
-        if self._watches.pop(fd, None) is not None:
-            self._poller.forget(fd)
+        if fd in self._watches:
+            self.closing(fd)
 
     def closing(self, fd: int) -> None:
         """Forget fd, and wake who waits for it; from any thread."""
         self._poller.forget(fd)
+        self._watches.pop(fd, None)
         for waiters in (self._readers, self._writers):
             if (task := waiters.pop(fd, None)) is not None:
                 task.wake()
 
     def abandon(self) -> None:
         """Leave the hub to the parent: this process goes on with the one task alone."""
-        task, self.gone = self.task, True
-        _left_behind.append((self, list(self._tasks)))
-        hubs.discard(self)
-        self._poller.close()
-        here.leave_hub(task)
+        self.leave_to_parent()
+        here.leave_hub(self.task)
+
+    def leave_to_parent(self) -> None:
+        """Give back this process's share; what both share stays as it is."""
+        if not self.gone:
+            self.gone = True
+            _left_behind.append((self, list(self._tasks)))
+            self._poller.close()
 
     def spawn(self, task: Task) -> None:
         """Start running task on a greenlet of its own, in the next round."""
@@ -291,13 +323,15 @@ class Hub:
 
     def run_here(self, task: Task) -> None:
         """Run task to its end in place of the present one."""
-        present = self.task
+        present = self._present()
         task.ringer, task.line = self, present.line
         self.task = task
         try:
             task.run()
         finally:
             self.task = present
+            if self.gone:  # it forked, and this is the child
+                here.engine.task = present
             self._timers.drop(task)
             task.ringer = task.line = None
 
@@ -324,10 +358,13 @@ class Hub:
             self._idle_lines.append(line)
             self._loop.switch()
 
-    def _sleep(self, deadline: float | None) -> int:
-        task = self.task
-        if task is self.idle:
+    def _present(self) -> Task:
+        if self.task is self.idle:
             raise RuntimeError("a callback of the hub must not wait: spawn a task")
+        return self.task
+
+    def _sleep(self, deadline: float | None) -> int:
+        task = self._present()
         until = deadline if task.shields else earliest(deadline, task.cancel_at)
         if until is not None:
             self._timers.set(task, until)
@@ -356,9 +393,25 @@ class Hub:
             del waiters[fd]
 
 
-def _leave_fork() -> NoReturn:
+def _leave_fork(task: Task) -> NoReturn:
     """End a forked child whose task came to its end: the rest is its parent's."""
+    status, error = 0, task.error
+    if isinstance(error, SystemExit) and isinstance(error.code, int | None):
+        status = error.code or 0
+    elif error is not None:
+        status = 1
+        with contextlib.suppress(Exception):
+            traceback.print_exception(error)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    os._exit(0)
+    os._exit(status & 0xFF)
+
+
+def _leave_all_to_parent() -> None:
+    for hub in hubs.copy():  # also those of threads that are not in this process
+        hub.leave_to_parent()
+    hubs.clear()
+
+
+os.register_at_fork(after_in_child=_leave_all_to_parent)

@@ -1,14 +1,16 @@
 """Ask the kernel which descriptors are ready, many at a time.
 
-In       descriptors, armed for one event each, or watched for as long as they are
-Out      (descriptor, what it is ready for), once for each arming
+In       descriptors, and what to tell of each, until it is changed
+Out      (descriptor, what it is ready for), at each poll for as long as it is
 Source   epoll(7), epoll_ctl(2); `selectors` where there is no epoll
-Holds    an epoll instance; for each descriptor what it is armed for
+Holds    an epoll instance; for each descriptor what the kernel was asked to tell
 Fails    OSError as the kernel gave it: ENOSPC, ENOMEM, EBADF
 
-An arming is for one event (EPOLLONESHOT), so the poller has no memory of an edge that
-somebody could have missed: who waits arms, the kernel looks at the descriptor then and
-there, and what is readable already is told at the next poll.
+Level-triggered: what is ready is told at every poll, so the poller has no memory of an
+edge that somebody could have missed. And what was asked for stays asked for between two
+waits, so that a task that waits for the same descriptor again costs no system call. It
+is for the hub to take back what was told and nobody waited for, or it would be told for
+ever.
 """
 
 import errno
@@ -28,23 +30,26 @@ WRITE = 4
 class Poller(Protocol):
     """What a hub asks of it. All but `forget` come from the hub's own thread."""
 
-    def arm(self, fd: int, mask: int) -> None:
-        """Tell the next event of mask, once; in place of an earlier arming."""
+    asked: dict[int, int]
+    """For each descriptor what the poller was asked to tell of it."""
 
-    def is_armed(self, fd: int, mask: int) -> bool:
-        """Whether an arming for all of mask has not been used up."""
+    def ask(self, fd: int, mask: int) -> None:
+        """Tell this of fd from now on, in place of what was asked before.
+
+        A file on disk is always ready.
+        """
 
     def stand_at(self, fd: int) -> None:
-        """Tell of clients at a listener, of which one process at a time need know."""
-
-    def watch(self, fd: int) -> None:
-        """Tell at each poll that fd is readable, until it is forgotten."""
+        """Tell of clients at a listener, until it is forgotten."""
 
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more; silent if nothing was known of it."""
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Wait for events and return them; empty when the time is over."""
+        """Wait for events and return them; empty when the time is over.
+
+        An error or a hang-up may come with other bits than those that were asked for.
+        """
 
     def close(self) -> None:
         """Give the descriptor back; what others share with us stays as it is."""
@@ -55,26 +60,19 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._armed: dict[int, int] = {}  # what the kernel knows; 0: used up
+        self.asked: dict[int, int] = {}
+        self._on_disk: set[int] = set()
 
-    def arm(self, fd: int, mask: int) -> None:
-        """Tell the next event of mask, once."""
-        events = mask | select.EPOLLONESHOT
-        if fd in self._armed:
-            try:
-                self._epoll.modify(fd, events)
-            except FileNotFoundError:  # it was closed, and this is another one
-                self._epoll.register(fd, events)
-        else:
-            try:
-                self._epoll.register(fd, events)
-            except FileExistsError:
-                self._epoll.modify(fd, events)
-        self._armed[fd] = mask
-
-    def is_armed(self, fd: int, mask: int) -> bool:
-        """Whether an arming for all of mask has not been used up."""
-        return self._armed.get(fd, 0) & mask == mask
+    def ask(self, fd: int, mask: int) -> None:
+        """Tell this of fd from now on."""
+        try:
+            if fd in self.asked:
+                self._modify(fd, mask)
+            else:
+                self._register(fd, mask)
+        except PermissionError:  # a file on disk: epoll refuses what is always ready
+            self._on_disk.add(fd)
+        self.asked[fd] = mask
 
     def stand_at(self, fd: int) -> None:
         """Join the end of the line of the processes that wait at this listener.
@@ -82,35 +80,48 @@ class EpollPoller:
         EPOLLEXCLUSIVE wakes the first of them that sleeps. Who stays registered stays
         first, and gets nearly every client; so this is done anew for each.
         """
-        self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-        self._armed[fd] = 0
-
-    def watch(self, fd: int) -> None:
-        """Tell at each poll that fd is readable."""
-        self._epoll.register(fd, select.EPOLLIN)
-        self._armed[fd] = 0
+        self.forget(fd)
+        self._register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self.asked[fd] = READ
 
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more, also if a twin of it stays open."""
-        if self._armed.pop(fd, None) is not None and not self._epoll.closed:
-            try:
-                self._epoll.unregister(fd)
-            except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.EBADF):
-                    raise
+        if self.asked.pop(fd, None) is None or self._epoll.closed:
+            return
+        self._on_disk.discard(fd)
+        try:
+            self._epoll.unregister(fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EBADF, errno.EPERM):
+                raise
+        except ValueError:
+            pass  # another thread has closed the poller just now
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait for events and return them."""
-        events = self._epoll.poll(seconds)
-        armed = self._armed
-        for fd, _ in events:
-            if fd in armed:
-                armed[fd] = 0
-        return events
+        if not self._on_disk:
+            return self._epoll.poll(seconds)
+        return [
+            *self._epoll.poll(0),
+            *((fd, self.asked.get(fd, 0)) for fd in self._on_disk.copy()),
+        ]
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._epoll.close()
+
+    def _register(self, fd: int, events: int) -> None:
+        try:
+            self._epoll.register(fd, events)
+        except FileExistsError:  # left over from what had this number before
+            self._epoll.unregister(fd)
+            self._epoll.register(fd, events)
+
+    def _modify(self, fd: int, events: int) -> None:
+        try:
+            self._epoll.modify(fd, events)
+        except FileNotFoundError:  # it was closed, and this is another one
+            self._epoll.register(fd, events)
 
 
 class SelectorsPoller:
@@ -118,56 +129,47 @@ class SelectorsPoller:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._stays: set[int] = set()
+        self.asked: dict[int, int] = {}
+        self._on_disk: set[int] = set()
 
-    def arm(self, fd: int, mask: int) -> None:
-        """Tell the next event of mask, once."""
+    def ask(self, fd: int, mask: int) -> None:
+        """Tell this of fd from now on."""
         events = selectors.EVENT_READ if mask & READ else 0
         events |= selectors.EVENT_WRITE if mask & WRITE else 0
+        # Anew, not modified: the number may be another descriptor's by now.
         self.forget(fd)
-        self._selector.register(fd, events)
-
-    def is_armed(self, fd: int, mask: int) -> bool:
-        """Whether an arming for all of mask has not been used up."""
-        key = self._selector.get_map().get(fd)
-        return key is not None and _mask(key.events) & mask == mask
+        try:
+            self._selector.register(fd, events)
+        except PermissionError:
+            self._on_disk.add(fd)
+        self.asked[fd] = mask
 
     def stand_at(self, fd: int) -> None:
         """Tell of clients at a listener; every process that waits is woken."""
-        self.watch(fd)
-
-    def watch(self, fd: int) -> None:
-        """Tell at each poll that fd is readable."""
-        self._selector.register(fd, selectors.EVENT_READ)
-        self._stays.add(fd)
+        self.ask(fd, READ)
 
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more."""
-        self._stays.discard(fd)
-        if self._selector.get_map() is not None:
-            try:
-                self._selector.unregister(fd)
-            except KeyError:
-                pass
+        self._on_disk.discard(fd)
+        if self.asked.pop(fd, None) is None or self._selector.get_map() is None:
+            return
+        try:
+            self._selector.unregister(fd)
+        except KeyError:  # a file on disk
+            pass
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait for events and return them."""
-        found: list[tuple[int, int]] = []
-        for key, events in self._selector.select(seconds):
-            if key.fd not in self._stays:
-                self.forget(key.fd)
-            found.append((key.fd, _mask(events)))
+        found = [(fd, self.asked.get(fd, 0)) for fd in self._on_disk.copy()]
+        for key, events in self._selector.select(0 if found else seconds):
+            mask = READ if events & selectors.EVENT_READ else 0
+            mask |= WRITE if events & selectors.EVENT_WRITE else 0
+            found.append((key.fd, mask))
         return found
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._selector.close()
-
-
-def _mask(events: int) -> int:
-    return (READ if events & selectors.EVENT_READ else 0) | (
-        WRITE if events & selectors.EVENT_WRITE else 0
-    )
 
 
 def make_poller() -> Poller:

@@ -48,7 +48,8 @@ class Task:
         cancel_at: when it will be told to end, in seconds on the engine's clock.
         shields: how many of its blocks are not to be disturbed.
         line: the greenlet that it runs on, in a hub.
-        timer: when its hub wakes it to look at the clock; None for never.
+        timer: when its hub wakes it to look at the clock, and which of the hub's
+            entries that is; None for never.
     """
 
     __slots__ = (
@@ -85,7 +86,7 @@ class Task:
         self.cancel_at: float | None = None
         self.shields = 0
         self.line: Any = None
-        self.timer: float | None = None
+        self.timer: tuple[float, int] | None = None
         self.done = False
         self._function = function
         self._args = args

@@ -40,11 +40,11 @@ class Timers:
     def set(self, task: Task, at: float) -> None:
         """Wake task at this moment or before."""
         if task.timer is not None:
-            if task.timer <= at:
+            if task.timer[0] <= at:
                 return
             self._forget_one()
-        task.timer = at
-        heapq.heappush(self._heap, (at, next(self._numbers), task))
+        task.timer = (at, next(self._numbers))
+        heapq.heappush(self._heap, (*task.timer, task))
 
     def drop(self, task: Task) -> None:
         """Forget a task that has ended."""
@@ -63,8 +63,8 @@ class Timers:
         due: list[Task] = []
         present = now()
         while self._heap and self._heap[0][0] <= present:
-            at, _, task = heapq.heappop(self._heap)
-            if task.timer == at:
+            at, number, task = heapq.heappop(self._heap)
+            if task.timer == (at, number):
                 task.timer = None
                 due.append(task)
             else:
@@ -74,6 +74,6 @@ class Timers:
     def _forget_one(self) -> None:
         self._dead += 1
         if self._dead > SWEEP_OVER and 2 * self._dead > len(self._heap):
-            self._heap = [each for each in self._heap if each[2].timer == each[0]]
+            self._heap = [each for each in self._heap if each[2].timer == each[:2]]
             heapq.heapify(self._heap)
             self._dead = 0

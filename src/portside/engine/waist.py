@@ -108,6 +108,10 @@ def watch(fd: int, callback: Callable[[], None]) -> None:
     """Call back from inside any wait of this thread while fd is readable.
 
     The callback takes what is there, or ends the watch: it is called again otherwise.
+    It must not wait, and in a hub nobody else waits for fd meanwhile.
+
+    Raises:
+        RuntimeError: a task of this hub waits for fd.
     """
     here.engine.watch(fd, callback)
 
@@ -119,7 +123,7 @@ def unwatch(fd: int) -> None:
 
 def closing(fd: int) -> None:
     """Let every engine forget fd, which the caller closes next; from any thread."""
-    for hub in tuple(hubs):
+    for hub in hubs.copy():
         hub.closing(fd)
 
 

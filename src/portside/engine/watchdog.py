@@ -33,10 +33,13 @@ _IDLE_LOOKS = 20
 class _Turns(Protocol):
     """What it looks at: a hub."""
 
-    task: Task
     idle: Task
     turns: int
     resumed_at: float
+
+    @property
+    def task(self) -> Task:
+        """Whose turn it is."""
 
 
 class Watchdog:
@@ -55,7 +58,7 @@ class Watchdog:
         self._has_thread = False
 
     def rouse(self) -> None:
-        """Begin to look, as a turn begins."""
+        """Begin to look, as a turn begins; from the hub's own thread."""
         self.sleeps = False
         self._may_look.set()
         if not self._has_thread:
@@ -85,7 +88,7 @@ class Watchdog:
             if idle_looks > _IDLE_LOOKS:
                 self._may_look.clear()
                 self.sleeps = True
-                if turns == hub.turns:
+                if turns == hub.turns and not self._stopped.is_set():
                     self._may_look.wait()
                 idle_looks = 0
 

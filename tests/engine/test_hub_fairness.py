@@ -1,0 +1,227 @@
+"""Nobody keeps the others, or the kernel, out of a hub for long."""
+
+import math
+import socket
+from itertools import pairwise
+
+import pytest
+
+from portside.engine import (
+    Descriptor,
+    Task,
+    checkpoint,
+    current,
+    park,
+    sleep,
+    spawn,
+    timeout,
+    unwatch,
+    watch,
+)
+from portside.engine import hub as hub_module
+from portside.engine.hub import TURN_OPERATIONS
+from portside.net.conn import Conn
+from portside.net.stream import SocketStream
+from tests.engine.waiting import LONG, MS, joined, tcp_pair, this_hub, until
+
+pytestmark = pytest.mark.usefixtures("hub")
+
+
+@pytest.fixture
+def _by_operations(monkeypatch):
+    monkeypatch.setattr(hub_module, "TURN_SECONDS", math.inf)
+
+
+@pytest.fixture
+def _by_time(monkeypatch):
+    monkeypatch.setattr(hub_module, "TURN_OPERATIONS", math.inf)
+
+
+@pytest.mark.usefixtures("_by_operations")
+def test_a_task_gives_way_after_so_many_operations():
+    done = 0
+
+    def work():
+        nonlocal done
+        for _ in range(10 * TURN_OPERATIONS):
+            checkpoint()
+            done += 1
+
+    worker = spawn(work)
+    turns = [joined(spawn(lambda: done))]
+    assert turns == [TURN_OPERATIONS - 1]
+    joined(worker)
+
+
+@pytest.mark.usefixtures("_by_time")
+def test_a_task_gives_way_after_a_time_without_a_wait():
+    is_over = False
+
+    def work():
+        number = 0
+        while not is_over:
+            checkpoint()
+            number += 1
+        return number
+
+    def end():
+        nonlocal is_over
+        is_over = True
+
+    worker = spawn(work)
+    spawn(end)
+    with timeout(LONG):
+        assert joined(worker) > 0
+
+
+@pytest.mark.usefixtures("_by_operations")
+def test_reads_that_a_buffer_serves_are_operations_too():
+    near, far = tcp_pair()
+    conn = Conn(SocketStream(near, "tcp", None, None))
+    far.sendall(b"x\n" * 1000)
+    n_read = 0
+
+    def read():
+        nonlocal n_read
+        for _ in range(1000):
+            conn.read_line()
+            n_read += 1
+
+    reader = spawn(read)
+    seen = []
+    while not reader.done:
+        sleep(1e-6)
+        seen.append(n_read)
+    steps = [after - before for before, after in pairwise(seen)]
+    assert max(steps) <= 2 * TURN_OPERATIONS
+    joined(reader)
+    conn.close()
+    far.close()
+
+
+def test_what_one_task_has_used_of_its_turn_is_not_counted_for_the_next():
+    checks = []
+
+    def work():
+        before = here_turns()
+        for _ in range(TURN_OPERATIONS // 2):
+            checkpoint()
+        checks.append(here_turns() - before)
+
+    for task in [spawn(work) for _ in range(6)]:
+        joined(task)
+    assert checks.count(0) >= 5  # the one millisecond may have been over for one
+
+
+def here_turns():
+    return this_hub().turns
+
+
+@pytest.fixture
+def crowd():
+    """Tasks that wake one another without an end, until the test is over."""
+    is_over = False
+
+    def play(others, number):
+        while not is_over:
+            others[1 - number].wake()
+            park()
+
+    def start():
+        for _ in range(5):
+            pair: list[Task] = []
+            pair += [spawn(play, pair, 0), spawn(play, pair, 1)]
+            tasks.extend(pair)
+
+    def end():
+        nonlocal is_over
+        is_over = True
+        for task in tasks:
+            task.wake()
+        for task in tasks:
+            joined(task)
+
+    tasks: list[Task] = []
+    return start, end
+
+
+def test_a_crowd_that_wakes_itself_does_not_keep_the_kernel_out(crowd):
+    start, end = crowd
+    near, far = tcp_pair()
+    descriptor = Descriptor(near)
+    start()
+    far.send(b"x")
+    with descriptor.reading, timeout(LONG):
+        assert descriptor.receive(10) == b"x"
+    end()
+    descriptor.close()
+    far.close()
+
+
+def test_a_crowd_that_wakes_itself_does_not_keep_moments_from_coming(crowd):
+    start, end = crowd
+    start()
+    sleep(2 * MS)
+    end()
+
+
+def test_a_crowd_that_wakes_itself_does_not_keep_watches_from_being_called(crowd):
+    start, end = crowd
+    start()
+    near, far = socket.socketpair()
+    called: list[bool] = []
+    with near, far:
+
+        def call():
+            unwatch(near.fileno())
+            called.append(True)
+
+        watch(near.fileno(), call)
+        far.send(b"x")
+        task = current()
+        until(lambda: called)
+        assert task is current()
+    end()
+
+
+def test_a_task_that_only_does_operations_keeps_nobody_out():
+    is_over = False
+
+    def work():
+        while not is_over:
+            checkpoint()
+
+    worker = spawn(work)
+    near, far = tcp_pair()
+    descriptor = Descriptor(near)
+    far.send(b"x")
+    with descriptor.reading, timeout(LONG):
+        assert descriptor.receive(10) == b"x"
+    sleep(MS)
+    is_over = True
+    joined(worker)
+    descriptor.close()
+    far.close()
+
+
+def test_a_task_that_gives_way_keeps_its_permit():
+    def work():
+        current().wake()
+        for _ in range(3 * TURN_OPERATIONS):
+            checkpoint()
+        park()
+        return "the permit was there"
+
+    with timeout(LONG):
+        assert joined(spawn(work)) == "the permit was there"
+
+
+def test_a_task_that_gives_way_may_be_cancelled_meanwhile():
+    def work():
+        while True:
+            checkpoint()
+
+    worker = spawn(work)
+    sleep(0.001)
+    worker.cancel()
+    until(lambda: worker.done)
