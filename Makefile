@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTHONS ?= python3.12 python3.13
 
-.PHONY: serve test check format pythons stress clean help
+.PHONY: serve test check format pythons stress bench bench-smoke bench-gates matrix clean help
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -43,6 +43,23 @@ pythons:
 stress: .venv/.tested
 	$(BIN)/python -m pytest -m stress --timeout 900
 
+#: make bench    compare with other servers, half an hour: bench/README.md
+bench: .venv/.measured
+	$(BIN)/python -m bench
+	$(BIN)/python -m bench.tables
+
+#: make bench-smoke  does all of it work?
+bench-smoke: .venv/.measured
+	$(BIN)/python -m bench --smoke
+
+#: make bench-gates  system calls and instructions for a message, and their limits
+bench-gates: .venv/.measured
+	$(BIN)/python -m bench.gates
+
+#: make matrix   what holds under which model, into docs/reference/matrix.md
+matrix: .venv/.tested
+	$(BIN)/python -m tests.contract.matrix
+
 #: make clean    remove what these made
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis
@@ -60,4 +77,8 @@ clean:
 
 .venv/.tested: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,check]'
+	@touch $@ .venv/.installed
+
+.venv/.measured: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
 	@touch $@ .venv/.installed

@@ -1,0 +1,48 @@
+/* What the parts of the load generator share. */
+
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A message always fits into an empty socket buffer, so that no send is ever short. */
+#define MAX_BYTES 8192
+
+/* Nobody may be silent longer: generous, for a busy machine under valgrind too. */
+#define STALL_SECONDS 30
+
+struct plan {
+    int port;
+    int connections;
+    size_t bytes;
+    double warm_seconds;
+    double seconds;
+    double rate; /* messages each second over all connections; 0: as fast as it goes */
+};
+
+/* histogram.c */
+struct histogram;
+struct histogram *histogram_new(void);
+void histogram_clear(struct histogram *histogram);
+void histogram_add(struct histogram *histogram, uint64_t nanoseconds);
+double histogram_microseconds(const struct histogram *histogram, double quantile);
+
+/* wire.c */
+uint64_t now_ns(void);
+void die(const char *what); /* with errno's text, where there is one */
+int dial(int port, int blocking);
+void fill(unsigned char *message, size_t bytes, uint64_t seed);
+void must_send(int fd, const unsigned char *message, size_t bytes);
+
+/* main.c */
+void say_ready_and_wait(void);
+void report(uint64_t messages, uint64_t offered, uint64_t elapsed_ns,
+            const struct histogram *histogram);
+
+/* echo.c, connect.c, idle.c: the modes */
+void run_echo(const struct plan *plan);
+void run_connect(const struct plan *plan);
+void run_idle(const struct plan *plan);
+
+#endif

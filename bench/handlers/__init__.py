@@ -1,0 +1,1 @@
+"""Handlers that are measured: files as users write them, nothing built in."""
