@@ -13,7 +13,9 @@ from tests.contract.conftest import TRANSPORTS
 
 
 def run_check(conn: Conn) -> None:
-    transport, name = conn.read_line().decode().split()
+    if not (line := conn.read_line()):
+        return
+    transport, name = line.decode().split()
     try:
         check_conn(TRANSPORTS[transport], only=name)
     except Exception:
@@ -23,6 +25,9 @@ def run_check(conn: Conn) -> None:
 @pytest.fixture(scope="module", params=MODELS)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with Server(run_check, "tcp://127.0.0.1:0", model=request.param) as server:
+        with net.dial(server.address, timeout=5) as conn, timeout(50):
+            conn.close_write()
+            conn.read_all()  # after one client, all its threads have begun
         yield server
 
 

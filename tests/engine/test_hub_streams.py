@@ -128,6 +128,18 @@ def test_a_reset_reaches_reader_and_writer(pair):
         assert isinstance(task.error, ConnectionResetError | BrokenPipeError)
 
 
+def test_a_reset_that_a_writer_was_told_first_is_no_end_to_the_reader(pair):
+    """The kernel tells it once; a thread that was told may not have noted it yet."""
+    descriptor, far = pair
+    with descriptor.writing:
+        reset(far)
+        until(lambda: select.select([descriptor.number], [], [], 0)[0])
+        with pytest.raises(ConnectionResetError):
+            descriptor.socket.send(b"x")  # as the writer does
+        with pytest.raises(ConnectionResetError):
+            receive(descriptor)
+
+
 def test_urgent_data_ends_no_read_and_hides_no_data(pair):
     descriptor, far = pair
     task = asleep(receive, descriptor, 1)

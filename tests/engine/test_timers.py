@@ -66,7 +66,7 @@ def test_a_later_moment_leaves_the_one_entry_where_it_is(clock):
     task, moments = Task(), Timers()
     for at in range(1001, 1101):
         moments.set(task, at)
-    assert len(moments) == 1
+    assert len(moments.heap) == 1
     assert moments.seconds_to_next() == 1.0
 
 
@@ -77,7 +77,7 @@ def test_an_earlier_moment_takes_the_place_of_a_later_one(clock):
     assert moments.seconds_to_next() == 2.0
     clock.time = 1010.0
     assert moments.take_due() == [task]  # and not a second time for the later one
-    assert len(moments) == 0
+    assert len(moments.heap) == 0
 
 
 def test_a_moment_that_was_taken_can_be_set_again(clock):
@@ -99,7 +99,7 @@ def test_a_task_that_was_dropped_is_not_taken(clock):
 def test_a_drop_of_a_task_without_a_moment_is_silent(clock):
     moments = Timers()
     moments.drop(Task())
-    assert len(moments) == 0
+    assert len(moments.heap) == 0
 
 
 # -- how long there is to sleep
@@ -143,14 +143,14 @@ def test_tasks_that_end_before_their_moment_leave_a_bounded_heap(clock):
         task = Task()
         moments.set(task, 2000.0)
         moments.drop(task)
-        assert len(moments) <= BOUND
+        assert len(moments.heap) <= BOUND
 
 
 def test_moments_that_are_set_ever_earlier_leave_a_bounded_heap(clock):
     task, moments = Task(), Timers()
     for number in range(MANY):
         moments.set(task, 2000.0 - number * 0.001)
-        assert len(moments) <= BOUND
+        assert len(moments.heap) <= BOUND
 
 
 def test_a_far_bound_with_near_ones_inside_leaves_a_bounded_heap(clock):
@@ -161,7 +161,7 @@ def test_a_far_bound_with_near_ones_inside_leaves_a_bounded_heap(clock):
         moments.set(task, clock.time + 0.1)
         clock.time += 0.1
         assert moments.take_due() == [task]
-        assert len(moments) <= BOUND
+        assert len(moments.heap) <= BOUND
 
 
 def test_a_sweep_keeps_who_is_alive(clock):
@@ -173,7 +173,7 @@ def test_a_sweep_keeps_who_is_alive(clock):
         dead = Task()
         moments.set(dead, 1400.0)
         moments.drop(dead)
-    assert len(moments) < MANY
+    assert len(moments.heap) < MANY
     clock.time = 2000.0
     assert moments.take_due() == alive
 

@@ -39,6 +39,8 @@ Buffer = bytes | bytearray | memoryview
 Result = TypeVar("Result")
 Socket = socket.socket  # by a name that the property `Descriptor.socket` does not hide
 
+_TCP_CLOSE = 7  # the first byte of TCP_INFO, tcp(7): no connection any more
+
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close resets, socket(7)
 
 
@@ -248,9 +250,7 @@ class Descriptor:
                 self._note_failure("recv", error)
                 raise
             else:
-                if not result and self._was_reset:
-                    # The kernel tells a reset once, to whoever asks first, and calls it
-                    # an end from then on: a cut reply would look whole.
+                if not result and self._has_been_reset():
                     raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
                 return result
             gate.check()
@@ -283,6 +283,23 @@ class Descriptor:
                 f"there"
             )
         self._owner = owner
+
+    def _has_been_reset(self) -> bool:
+        """Tell an end that is none.
+
+        The kernel tells a reset once, to whoever asks first, and calls it an end from
+        then on: a cut reply would look whole. A writer in another thread may have been
+        told just now, and not have noted it yet. While it is inside we have not ended
+        our direction, so nothing else than a reset can have closed the connection.
+        """
+        if self.writing.is_taken:
+            try:
+                level, option = socket.IPPROTO_TCP, socket.TCP_INFO
+                if self._socket.getsockopt(level, option, 1)[0] == _TCP_CLOSE:
+                    return True
+            except OSError:
+                pass  # no TCP, so no resets
+        return self._was_reset
 
     def _note_failure(self, name: str, error: OSError) -> None:
         self._was_reset = self._was_reset or error.errno == errno.ECONNRESET

@@ -21,6 +21,7 @@ sees the other, and the same holds for the closed mark.
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import NoReturn
 
 from portside.engine.blocking import here
 from portside.engine.scope import earliest, now, scope_deadline
@@ -73,6 +74,11 @@ class Gate:
         self._line: list[Task] = []
 
     @property
+    def is_taken(self) -> bool:
+        """Whether a task is inside."""
+        return self._turn.locked()
+
+    @property
     def is_empty(self) -> bool:
         """Whether it is closed and nobody is inside any more."""
         return self.closed and not self._turn.locked()
@@ -90,7 +96,7 @@ class Gate:
         self.bound = checkpoint(self.deadline)
 
     def enter(self) -> None:
-        """Wait for this task's turn; raises what `check` does."""
+        """Wait for this task's turn; raises what `check` does, located."""
         engine = here.engine
         task = engine.task
         if self._line or not self._turn.acquire(False):
@@ -112,8 +118,10 @@ class Gate:
             if bound is not None and now() >= bound:
                 raise DeadlineError
             self.bound = bound
-        except BaseException:
+        except BaseException as error:
             self.leave()
+            if isinstance(error, OSError):
+                raise self.located(error) from None
             raise
 
     def leave(self) -> None:
@@ -125,13 +133,18 @@ class Gate:
         if self.closed:
             self._on_empty()
 
-    def __enter__(self) -> None:
-        try:
-            self.enter()
-        except OSError as error:
-            if self.locate is None:
-                raise
-            raise self.locate(error) from None
+    def located(self, error: OSError) -> OSError:
+        """Return the error with its place, or as it is where none is known."""
+        return error if self.locate is None else self.locate(error)
+
+    def raise_located(self, error: OSError) -> NoReturn:
+        """Raise the error that is being handled, with its place."""
+        located = self.located(error)
+        if located is error:
+            raise error
+        raise located from error
+
+    __enter__ = enter
 
     def __exit__(
         self,
@@ -139,14 +152,9 @@ class Gate:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._holder = None
-        self._turn.release()
-        if self._line:
-            self._wake_first()
-        if self.closed:
-            self._on_empty()
-        if error is not None and isinstance(error, OSError) and self.locate is not None:
-            located = self.locate(error)
+        self.leave()
+        if error is not None and isinstance(error, OSError):
+            located = self.located(error)
             if located is not error:
                 raise located from error
 
@@ -178,9 +186,11 @@ class Gate:
                 if self.closed:
                     raise ClosedError
                 park(self.deadline)
-        except BaseException:
+        except BaseException as error:
             line.remove(task)
             self._wake_first()  # the turn may have been left to us
+            if isinstance(error, OSError):
+                raise self.located(error) from None
             raise
         line.remove(task)
 

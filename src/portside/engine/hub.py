@@ -146,24 +146,33 @@ class Hub:
         self._bell = None
 
     def _run_until_done(self, main: Task) -> None:
-        ready, timers, poller = self._ready, self._timers, self._poller
+        ready, timers, readers = self._ready, self._timers, self._readers
+        poller, resume, nobody = self._poller, self._resume, self.idle
         while not main.done:
-            for _ in range(len(ready)):
-                task = ready.popleft()
-                if task.sleeping:
-                    self._resume(task, _NOTHING)
-            if main.done:
-                break
+            if ready:
+                for _ in range(len(ready)):
+                    task = ready.popleft()
+                    if task.sleeping:
+                        resume(task, _NOTHING)
+                if main.done:
+                    break
             self._asleep = True  # from here on, a wake rings ...
             # ... and before here it has put the task in line: one of the two is seen.
-            events = poller.poll(0 if ready else timers.seconds_to_next())
+            if ready:
+                events = poller.poll(0)
+            else:
+                events = poller.poll(timers.seconds_to_next() if timers.heap else None)
             self._asleep = False
             for fd, bits in events:
-                self._tell(fd, bits)
-            if len(timers):
+                # Nearly always: bytes for a task that waits for them.
+                if bits == READ and (task := readers.get(fd, nobody)).sleeping:
+                    resume(task, fd)
+                else:
+                    self._tell(fd, bits)
+            if timers.heap:
                 for task in timers.take_due():
                     if task.sleeping:
-                        self._resume(task, _NOTHING)
+                        resume(task, _NOTHING)
 
     def _tell(self, fd: int, bits: int) -> None:
         reader = self._readers.get(fd) if bits & ~WRITE else None
@@ -207,23 +216,31 @@ class Hub:
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
-        self._join(self._readers, fd)
+        task, waiters = self.task, self._readers
+        if fd in waiters:
+            self._refuse(fd, waiters)
+        waiters[fd] = task
         try:
             if not self._asked.get(fd, 0) & READ:
                 self._poller.ask(fd, self._waited_for(fd))
             self._sleep(deadline)
         finally:
-            self._leave(self._readers, fd)
+            if waiters.get(fd) is task:
+                del waiters[fd]
 
     def wait_write(self, fd: int, deadline: float | None) -> None:
         """Return when fd is writable, or early."""
-        self._join(self._writers, fd)
+        task, waiters = self.task, self._writers
+        if fd in waiters:
+            self._refuse(fd, waiters)
+        waiters[fd] = task
         try:
             if not self._asked.get(fd, 0) & WRITE:
                 self._poller.ask(fd, self._waited_for(fd))
             self._sleep(deadline)
         finally:
-            self._leave(self._writers, fd)
+            if waiters.get(fd) is task:
+                del waiters[fd]
 
     def wait_any(
         self, reads: Collection[int], writes: Collection[int], deadline: float | None
@@ -364,8 +381,12 @@ class Hub:
         return self.task
 
     def _sleep(self, deadline: float | None) -> int:
-        task = self._present()
-        until = deadline if task.shields else earliest(deadline, task.cancel_at)
+        task = self.task
+        if task is self.idle:
+            self._present()
+        until = deadline
+        if task.cancel_at is not None and not task.shields:
+            until = earliest(deadline, task.cancel_at)
         if until is not None:
             self._timers.set(task, until)
         task.sleeping = True
@@ -383,10 +404,11 @@ class Hub:
 
     def _join(self, waiters: dict[int, Task], fd: int) -> None:
         if fd in waiters:
-            raise RuntimeError(
-                f"descriptor {fd} is waited for by {waiters[fd]} already"
-            )
+            self._refuse(fd, waiters)
         waiters[fd] = self.task
+
+    def _refuse(self, fd: int, waiters: dict[int, Task]) -> NoReturn:
+        raise RuntimeError(f"descriptor {fd} is waited for by {waiters[fd]} already")
 
     def _leave(self, waiters: dict[int, Task], fd: int) -> None:
         if waiters.get(fd) is self.task:

@@ -16,6 +16,7 @@ ever.
 import errno
 import select
 import selectors
+from collections.abc import Callable
 from typing import Protocol
 
 __all__ = ["READ", "WRITE", "EpollPoller", "Poller", "SelectorsPoller", "make_poller"]
@@ -25,6 +26,9 @@ READ = 1
 
 WRITE = 4
 """Room for bytes, or an error: as EPOLLOUT."""
+
+
+Poll = Callable[[float | None], list[tuple[int, int]]]
 
 
 class Poller(Protocol):
@@ -45,8 +49,9 @@ class Poller(Protocol):
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more; silent if nothing was known of it."""
 
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Wait for events and return them; empty when the time is over.
+    @property
+    def poll(self) -> Poll:
+        """What waits for events and returns them; empty when the time is over.
 
         An error or a hang-up may come with other bits than those that were asked for.
         """
@@ -60,6 +65,7 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self.poll: Poll = self._epoll.poll  # without a layer: it is called each round
         self.asked: dict[int, int] = {}
         self._on_disk: set[int] = set()
 
@@ -72,6 +78,7 @@ class EpollPoller:
                 self._register(fd, mask)
         except PermissionError:  # a file on disk: epoll refuses what is always ready
             self._on_disk.add(fd)
+            self.poll = self._poll_with_files
         self.asked[fd] = mask
 
     def stand_at(self, fd: int) -> None:
@@ -97,18 +104,13 @@ class EpollPoller:
         except ValueError:
             pass  # another thread has closed the poller just now
 
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Wait for events and return them."""
-        if not self._on_disk:
-            return self._epoll.poll(seconds)
-        return [
-            *self._epoll.poll(0),
-            *((fd, self.asked.get(fd, 0)) for fd in self._on_disk.copy()),
-        ]
-
     def close(self) -> None:
         """Give the descriptor back."""
         self._epoll.close()
+
+    def _poll_with_files(self, seconds: float | None) -> list[tuple[int, int]]:
+        files = [(fd, self.asked.get(fd, 0)) for fd in self._on_disk.copy()]
+        return self._epoll.poll(0 if files else seconds) + files
 
     def _register(self, fd: int, events: int) -> None:
         try:

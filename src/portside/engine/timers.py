@@ -27,15 +27,16 @@ SWEEP_OVER = 64
 
 
 class Timers:
-    """When to wake whom."""
+    """When to wake whom.
+
+    Attributes:
+        heap: the moments; empty if there is none.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Task]] = []
+        self.heap: list[tuple[float, int, Task]] = []
         self._numbers = count()  # entries of one moment are ordered by it, not by task
         self._dead = 0
-
-    def __len__(self) -> int:
-        return len(self._heap)
 
     def set(self, task: Task, at: float) -> None:
         """Wake task at this moment or before."""
@@ -44,7 +45,7 @@ class Timers:
                 return
             self._forget_one()
         task.timer = (at, next(self._numbers))
-        heapq.heappush(self._heap, (*task.timer, task))
+        heapq.heappush(self.heap, (*task.timer, task))
 
     def drop(self, task: Task) -> None:
         """Forget a task that has ended."""
@@ -54,16 +55,16 @@ class Timers:
 
     def seconds_to_next(self) -> float | None:
         """Return how long nobody's moment comes; None for ever."""
-        if not self._heap:
+        if not self.heap:
             return None
-        return min(max(self._heap[0][0] - now(), 0.0), LONGEST_SECONDS)
+        return min(max(self.heap[0][0] - now(), 0.0), LONGEST_SECONDS)
 
     def take_due(self) -> list[Task]:
         """Return the tasks whose moment has come, earliest first."""
         due: list[Task] = []
         present = now()
-        while self._heap and self._heap[0][0] <= present:
-            at, number, task = heapq.heappop(self._heap)
+        while self.heap and self.heap[0][0] <= present:
+            at, number, task = heapq.heappop(self.heap)
             if task.timer == (at, number):
                 task.timer = None
                 due.append(task)
@@ -73,7 +74,7 @@ class Timers:
 
     def _forget_one(self) -> None:
         self._dead += 1
-        if self._dead > SWEEP_OVER and 2 * self._dead > len(self._heap):
-            self._heap = [each for each in self._heap if each[2].timer == each[:2]]
-            heapq.heapify(self._heap)
+        if self._dead > SWEEP_OVER and 2 * self._dead > len(self.heap):
+            self.heap = [each for each in self.heap if each[2].timer == each[:2]]
+            heapq.heapify(self.heap)
             self._dead = 0
