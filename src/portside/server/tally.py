@@ -18,7 +18,7 @@ either who looks for a place sees the new row, or its bell rings after that.
 """
 
 import mmap
-import secrets
+import os
 
 from portside.engine import Bell
 from portside.server.ip_table import IPTable, table_bytes
@@ -56,7 +56,7 @@ class Tally:
         if most_addresses:
             size = table_bytes(most_addresses)
             self._tables = [memoryview(mmap.mmap(-1, size)) for _ in self.bells]
-        seed = secrets.randbits(64)
+        seed = int.from_bytes(os.urandom(8))
         self.by_address = [IPTable(each, seed) for each in self._tables]
 
     def close(self) -> None:
