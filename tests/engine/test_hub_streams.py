@@ -140,6 +140,24 @@ def test_a_reset_that_a_writer_was_told_first_is_no_end_to_the_reader(pair):
             receive(descriptor)
 
 
+def test_an_end_beside_a_writer_that_ends_our_direction_is_no_reset(pair):
+    """Both ends have said all: the connection is closed, and nobody has reset it."""
+    descriptor, far = pair
+    far.shutdown(socket.SHUT_WR)
+    with descriptor.writing:
+        descriptor.shutdown_write()
+        assert far.recv(1) == b""
+        until(lambda: tcp_state(descriptor) == TCP_CLOSE)
+        assert receive(descriptor) == b""
+
+
+TCP_CLOSE = 7
+
+
+def tcp_state(descriptor):
+    return descriptor.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+
 def test_urgent_data_ends_no_read_and_hides_no_data(pair):
     descriptor, far = pair
     task = asleep(receive, descriptor, 1)

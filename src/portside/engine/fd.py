@@ -64,6 +64,7 @@ class Descriptor:
         self.writing = Gate(self._left)
         self._probably_empty = True
         self._was_reset = False
+        self._has_ended = False  # our direction
         self._owner: Owner | None = None
         self._recv, self._recv_into = sock.recv, sock.recv_into
         self._send = sock.send
@@ -188,6 +189,7 @@ class Descriptor:
         """Tell the peer that nothing more comes (FIN); what was sent still arrives."""
         if self.closed or (self._owner is not None and self._owner.gone):
             raise ClosedError
+        self._has_ended = True  # before it does
         self._socket.shutdown(socket.SHUT_WR)
         if socket_call.hooks:
             socket_call("shutdown", self.number, "SHUT_WR", "ok")
@@ -289,16 +291,18 @@ class Descriptor:
 
         The kernel tells a reset once, to whoever asks first, and calls it an end from
         then on: a cut reply would look whole. A writer in another thread may have been
-        told just now, and not have noted it yet. While it is inside we have not ended
-        our direction, so nothing else than a reset can have closed the connection.
+        told just now, and not have noted it yet. As long as we have not ended our
+        direction, nothing else than a reset can have closed the connection.
         """
         if self.writing.is_taken:
             try:
                 level, option = socket.IPPROTO_TCP, socket.TCP_INFO
-                if self._socket.getsockopt(level, option, 1)[0] == _TCP_CLOSE:
-                    return True
+                state = self._socket.getsockopt(level, option, 1)[0]
             except OSError:
-                pass  # no TCP, so no resets
+                return self._was_reset  # no TCP, so no resets
+            # In this order: the writer inside may be about to end our direction.
+            if state == _TCP_CLOSE and not self._has_ended:
+                return True
         return self._was_reset
 
     def _note_failure(self, name: str, error: OSError) -> None:

@@ -23,21 +23,17 @@ A wake from another thread puts the task in line, then rings if the loop is asle
 loop says that it goes to sleep, then looks at the line. One of them sees the other.
 """
 
-import contextlib
 import contextvars
-import os
-import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any, NoReturn
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
 from portside.engine.bell import Bell
 from portside.engine.blocking import here
-from portside.engine.hubs import hubs
+from portside.engine.hubs import hubs, leave_fork
 from portside.engine.poller import READ, WRITE, Poller, make_poller
 from portside.engine.scope import earliest, now
 from portside.engine.task import Task
@@ -149,19 +145,15 @@ class Hub:
         ready, timers, readers = self._ready, self._timers, self._readers
         poller, resume, nobody = self._poller, self._resume, self.idle
         while not main.done:
-            if ready:
-                for _ in range(len(ready)):
-                    task = ready.popleft()
-                    if task.sleeping:
-                        resume(task, _NOTHING)
-                if main.done:
-                    break
+            for _ in range(len(ready)):
+                task = ready.popleft()
+                if task.sleeping:
+                    resume(task, _NOTHING)
+            if main.done:
+                break
             self._asleep = True  # from here on, a wake rings ...
             # ... and before here it has put the task in line: one of the two is seen.
-            if ready:
-                events = poller.poll(0)
-            else:
-                events = poller.poll(timers.seconds_to_next() if timers.heap else None)
+            events = poller.poll(0 if ready else timers.seconds_to_next())
             self._asleep = False
             for fd, bits in events:
                 # Nearly always: bytes for a task that waits for them.
@@ -210,37 +202,17 @@ class Hub:
         task.line.switch(fd)
         self.task = self.idle
         if self.gone:
-            _leave_fork(task)
+            leave_fork(task)
 
     # -- what the waist asks
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
-        task, waiters = self.task, self._readers
-        if fd in waiters:
-            self._refuse(fd, waiters)
-        waiters[fd] = task
-        try:
-            if not self._asked.get(fd, 0) & READ:
-                self._poller.ask(fd, self._waited_for(fd))
-            self._sleep(deadline)
-        finally:
-            if waiters.get(fd) is task:
-                del waiters[fd]
+        self._wait(self._readers, READ, fd, deadline)
 
     def wait_write(self, fd: int, deadline: float | None) -> None:
         """Return when fd is writable, or early."""
-        task, waiters = self.task, self._writers
-        if fd in waiters:
-            self._refuse(fd, waiters)
-        waiters[fd] = task
-        try:
-            if not self._asked.get(fd, 0) & WRITE:
-                self._poller.ask(fd, self._waited_for(fd))
-            self._sleep(deadline)
-        finally:
-            if waiters.get(fd) is task:
-                del waiters[fd]
+        self._wait(self._writers, WRITE, fd, deadline)
 
     def wait_any(
         self, reads: Collection[int], writes: Collection[int], deadline: float | None
@@ -402,38 +374,23 @@ class Hub:
                 raise DeadlineError
         return fd
 
+    def _wait(
+        self, waiters: dict[int, Task], mask: int, fd: int, deadline: float | None
+    ) -> None:
+        self._join(waiters, fd)
+        try:
+            if not self._asked.get(fd, 0) & mask:
+                self._poller.ask(fd, self._waited_for(fd))
+            self._sleep(deadline)
+        finally:
+            self._leave(waiters, fd)
+
     def _join(self, waiters: dict[int, Task], fd: int) -> None:
         if fd in waiters:
-            self._refuse(fd, waiters)
+            what = f"descriptor {fd} is waited for by {waiters[fd]} already"
+            raise RuntimeError(what)
         waiters[fd] = self.task
-
-    def _refuse(self, fd: int, waiters: dict[int, Task]) -> NoReturn:
-        raise RuntimeError(f"descriptor {fd} is waited for by {waiters[fd]} already")
 
     def _leave(self, waiters: dict[int, Task], fd: int) -> None:
         if waiters.get(fd) is self.task:
             del waiters[fd]
-
-
-def _leave_fork(task: Task) -> NoReturn:
-    """End a forked child whose task came to its end: the rest is its parent's."""
-    status, error = 0, task.error
-    if isinstance(error, SystemExit) and isinstance(error.code, int | None):
-        status = error.code or 0
-    elif error is not None:
-        status = 1
-        with contextlib.suppress(Exception):
-            traceback.print_exception(error)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(status & 0xFF)
-
-
-def _leave_all_to_parent() -> None:
-    for hub in hubs.copy():  # also those of threads that are not in this process
-        hub.leave_to_parent()
-    hubs.clear()
-
-
-os.register_at_fork(after_in_child=_leave_all_to_parent)
