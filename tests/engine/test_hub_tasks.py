@@ -291,14 +291,20 @@ def test_a_wait_for_what_is_watched_is_refused_and_leaves_the_watch(hub, wait):
         unwatch(near.fileno())
 
 
-def test_a_watch_of_what_is_waited_for_is_refused_and_leaves_the_wait(hub):
+@pytest.mark.parametrize("wait", [wait_read, wait_write])
+def test_a_watch_of_what_is_waited_for_is_refused_and_leaves_the_wait(hub, wait):
     near, far = socket.socketpair()
     with near, far:
-        task = asleep(wait_read, near.fileno())
+        fill(near)
+        task = asleep(wait, near.fileno())
         with pytest.raises(RuntimeError, match="waits for"):
             watch(near.fileno(), lambda: None)
         far.send(b"x")
+        far.recv(2**20)
+        far.close()
         joined(task)
+        joined(spawn(wait_read, near.fileno()))
+        closing(near.fileno())
 
 
 def test_a_descriptor_that_is_closed_is_watched_no_more(hub):

@@ -39,15 +39,6 @@ def raw():
 
 
 @pytest.fixture
-def pair():
-    near, far = tcp_pair()
-    descriptor = Descriptor(near)
-    with far:
-        yield descriptor, far
-    descriptor.close()
-
-
-@pytest.fixture
 def listener():
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -60,28 +51,11 @@ def receive(descriptor, max_bytes=100):
         return descriptor.receive(max_bytes)
 
 
-def send(descriptor, data):
-    with descriptor.writing:
-        return descriptor.send(data)
-
-
-def read_to_end(descriptor):
-    data = b""
-    while piece := receive(descriptor, 3):
-        data += piece
-    return data
-
-
 def empty(sock):
     sock.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
             sock.recv(2**20)
-
-
-def reset(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    sock.close()
 
 
 # -- what is there before the wait

@@ -39,7 +39,8 @@ Buffer = bytes | bytearray | memoryview
 Result = TypeVar("Result")
 Socket = socket.socket  # by a name that the property `Descriptor.socket` does not hide
 
-_TCP_CLOSE = 7  # the first byte of TCP_INFO, tcp(7): no connection any more
+_TCP_INFO = getattr(socket, "TCP_INFO", -1)  # Linux; elsewhere nobody knows -1
+_TCP_CLOSE = 7  # its first byte, tcp(7): no connection any more
 
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close resets, socket(7)
 
@@ -252,7 +253,7 @@ class Descriptor:
                 self._note_failure("recv", error)
                 raise
             else:
-                if not result and self._has_been_reset():
+                if not result and self._has_been_cut():
                     raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
                 return result
             gate.check()
@@ -286,24 +287,20 @@ class Descriptor:
             )
         self._owner = owner
 
-    def _has_been_reset(self) -> bool:
-        """Tell an end that is none.
+    def _has_been_cut(self) -> bool:
+        """Tell an end that is none, or a cut reply would look whole.
 
-        The kernel tells a reset once, to whoever asks first, and calls it an end from
-        then on: a cut reply would look whole. A writer in another thread may have been
-        told just now, and not have noted it yet. As long as we have not ended our
-        direction, nothing else than a reset can have closed the connection.
+        The kernel tells once that a connection is lost, to whoever asks first, and
+        calls it an end from then on. That one may be a writer in another thread, which
+        has not noted it yet. As long as we have not ended our direction, nothing else
+        can have closed the connection.
         """
-        if self.writing.is_taken:
-            try:
-                level, option = socket.IPPROTO_TCP, socket.TCP_INFO
-                state = self._socket.getsockopt(level, option, 1)[0]
-            except OSError:
-                return self._was_reset  # no TCP, so no resets
-            # In this order: the writer inside may be about to end our direction.
-            if state == _TCP_CLOSE and not self._has_ended:
-                return True
-        return self._was_reset
+        try:
+            state = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0]
+        except OSError:
+            return self._was_reset  # no TCP
+        # In this order: another thread may be about to end our direction.
+        return self._was_reset or (state == _TCP_CLOSE and not self._has_ended)
 
     def _note_failure(self, name: str, error: OSError) -> None:
         self._was_reset = self._was_reset or error.errno == errno.ECONNRESET

@@ -74,11 +74,6 @@ class Gate:
         self._line: list[Task] = []
 
     @property
-    def is_taken(self) -> bool:
-        """Whether a task is inside."""
-        return self._turn.locked()
-
-    @property
     def is_empty(self) -> bool:
         """Whether it is closed and nobody is inside any more."""
         return self.closed and not self._turn.locked()

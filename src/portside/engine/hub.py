@@ -270,8 +270,8 @@ class Hub:
         for waiters in (self._readers, self._writers):
             if waiters.get(fd) not in (None, self._watching):
                 raise RuntimeError(f"{waiters[fd]} waits for descriptor {fd}")
-            waiters[fd] = self._watching
         self._watches[fd] = callback
+        self._readers[fd] = self._writers[fd] = self._watching
         self._poller.ask(fd, READ)
 
     def unwatch(self, fd: int) -> None:
