@@ -15,6 +15,7 @@ from portside.engine import (
     Queue,
     Slots,
     TaskGroup,
+    closing,
     current,
     may_block,
     now,
@@ -24,6 +25,7 @@ from portside.engine import (
     spawn,
     spawn_on_thread,
     timeout,
+    wait_accept,
 )
 from portside.engine.hub import Hub
 from portside.errors import Cancelled, ClosedError, DeadlineError
@@ -388,3 +390,20 @@ def test_a_thread_that_a_task_started_runs_while_the_hub_runs_others():
     while not task.done:
         sleep(MS)
     assert time.monotonic() - begun >= 5 * MS
+
+
+def test_a_hub_that_waits_at_a_listener_no_more_keeps_no_client_from_another():
+    """The kernel wakes one of the hubs that stand there: this one has left."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number, clients = server.fileno(), []
+        for _ in range(20):
+            for accept in (asleep, in_other_hub):
+                task = accept(wait_accept, {number})
+                # From a thread, as this hub is to be asleep in the kernel meanwhile.
+                client = in_thread(socket.create_connection, server.getsockname())
+                assert joined(task) == {number}
+                clients.append(joined(client))
+                server.accept()[0].close()
+        for client in clients:
+            client.close()
+        closing(number)

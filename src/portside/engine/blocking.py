@@ -66,14 +66,27 @@ class Blocking:
         self._poll = select.poll()
         self._armed: tuple[tuple[int, int], ...] = _STALE
         self._read_fd = -1  # what alone is armed, for reading; -1 where unknown
+        self._readable: list[tuple[int, int]] = []  # what poll says when it is
         self._watches: dict[int, Callable[[], None]] = {}
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
         if self._read_fd != fd:
             self._arm(((fd, _READ),))
-            self._read_fd = fd
-        self._sleep(deadline)
+            self._read_fd, self._readable = fd, [(fd, _READ)]
+        task = self.task
+        if deadline is not None or task.was_told:
+            self._sleep(deadline)
+            return
+        # The same without its price: every message passes here.
+        task.ringer = self._bell
+        task.sleeping = True
+        try:
+            ready = self._poll.poll(0 if task.woken else None)
+        finally:
+            task.sleeping = False
+        if ready != self._readable or task.woken:
+            self._look_at(ready, None)
 
     def wait_write(self, fd: int, deadline: float | None) -> None:
         """Return when fd is writable, or early."""
@@ -173,6 +186,12 @@ class Blocking:
             ready = self._poll.poll(0 if task.woken else timeout)
         finally:
             task.sleeping = False
+        self._look_at(ready, deadline)
+        return ready
+
+    def _look_at(self, ready: list[tuple[int, int]], deadline: float | None) -> None:
+        """Take the permit, call the watches, and raise what the sleep ended with."""
+        task = self.task
         woken, task.woken = task.woken, False
         for fd, event in ready:
             # Asked at each one: a callback may have ended the watches after it. And not
@@ -183,7 +202,6 @@ class Blocking:
             task.raise_if_cancelled()
             if not ready and deadline is not None and time.monotonic() >= deadline:
                 raise DeadlineError
-        return ready
 
 
 class _Here(threading.local):

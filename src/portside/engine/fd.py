@@ -101,7 +101,21 @@ class Descriptor:
 
     def receive(self, max_bytes: int) -> bytes:
         """Return what is there, at least a byte; nothing at the end of the stream."""
-        data = self._reading(self._recv, max_bytes)
+        # The first try of `_reading`, without its price: every message passes here.
+        gate = self.reading
+        engine = gate.engine
+        if self._owner is not engine.owner:
+            self._belong_to(engine.owner)
+        if self._probably_empty and not gate.draining:
+            engine.wait_read(self.number, gate.bound)
+        if gate.closed:
+            raise ClosedError
+        try:
+            data = self._recv(max_bytes)
+        except OSError as error:
+            data = self._receive_again(error, max_bytes)
+        if not data:
+            self._check_end()
         self._probably_empty = len(data) < max_bytes
         if socket_call.hooks:
             socket_call("recv", self.number, "", _told(data))
@@ -117,7 +131,17 @@ class Descriptor:
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
-        count = self._writing("send", self._send, data)
+        # As in `receive`.
+        gate = self.writing
+        owner = gate.engine.owner
+        if self._owner is not owner:
+            self._belong_to(owner)
+        if gate.closed:
+            raise ClosedError
+        try:
+            count = self._send(data)
+        except OSError as error:
+            count = self._send_again(error, data)
         if socket_call.hooks:
             socket_call("send", self.number, _told(data), str(count))
         return count
@@ -173,18 +197,26 @@ class Descriptor:
     def connect(self, address: Any) -> None:
         """Connect; the writing gate's deadline bounds it."""
         self.writing.check()
-        number = self._socket.connect_ex(address)
-        while number in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+        while not self.try_connect(address):
             waist.wait_write(self.number, self.writing.deadline)
             self.writing.check()
-            number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number == 0 and not self._is_connected():
-                number = errno.EINPROGRESS  # woken early: the handshake goes on
+
+    def try_connect(self, address: Any) -> bool:
+        """Begin to connect, or ask how it goes; return whether it is done.
+
+        As long as it is not, ask again when it can be written, or early.
+        """
+        # A failure is told once. Of one that still goes on, connect says EALREADY.
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        number = number or self._socket.connect_ex(address)
+        if number in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+            return False
         if socket_call.hooks:
             told = "ok" if number == 0 else os.strerror(number).lower()
             socket_call("connect", self.number, _endpoint(address), told)
-        if number != 0:
+        if number not in (0, errno.EISCONN):
             raise OSError(number, os.strerror(number))
+        return True
 
     def shutdown_write(self) -> None:
         """Tell the peer that nothing more comes (FIN); what was sent still arrives."""
@@ -227,8 +259,8 @@ class Descriptor:
         nobody, as who waits is in the other one.
         """
         self._given_back = True
-        self.reading.closed = True
-        self.writing.closed = True
+        self.reading.abandon()
+        self.writing.abandon()
         self._socket.close()
         if socket_call.hooks:
             socket_call("close", self.number, "", "ok, our copy")
@@ -253,11 +285,32 @@ class Descriptor:
                 self._note_failure("recv", error)
                 raise
             else:
-                if not result and self._has_been_cut():
-                    raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+                if not result:
+                    self._check_end()
                 return result
             gate.check()
             here.engine.wait_read(self.number, gate.bound)
+
+    def _receive_again(self, error: OSError, max_bytes: int) -> bytes:
+        """Go on after a first try that failed."""
+        if not isinstance(error, BlockingIOError):
+            self._note_failure("recv", error)
+            raise error
+        gate = self.reading
+        if gate.is_over:
+            raise error
+        self._probably_empty = True  # so it waits first
+        gate.check()
+        return self._reading(self._recv, max_bytes)
+
+    def _send_again(self, error: OSError, data: Buffer) -> int:
+        if not isinstance(error, BlockingIOError):
+            self._note_failure("send", error)
+            raise error
+        gate = self.writing
+        gate.check()
+        gate.engine.wait_write(self.number, gate.bound)
+        return self._writing("send", self._send, data)
 
     def _writing(
         self, name: str, call: Callable[[Any], Result], argument: object
@@ -287,8 +340,8 @@ class Descriptor:
             )
         self._owner = owner
 
-    def _has_been_cut(self) -> bool:
-        """Tell an end that is none, or a cut reply would look whole.
+    def _check_end(self) -> None:
+        """Raise where an end is none, or a cut reply would look whole.
 
         The kernel tells once that a connection is lost, to whoever asks first, and
         calls it an end from then on. That one may be a writer in another thread, which
@@ -298,9 +351,10 @@ class Descriptor:
         try:
             state = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0]
         except OSError:
-            return self._was_reset  # no TCP
+            state = 0  # no TCP
         # In this order: another thread may be about to end our direction.
-        return self._was_reset or (state == _TCP_CLOSE and not self._has_ended)
+        if self._was_reset or (state == _TCP_CLOSE and not self._has_ended):
+            raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     def _note_failure(self, name: str, error: OSError) -> None:
         self._was_reset = self._was_reset or error.errno == errno.ECONNRESET
@@ -310,13 +364,6 @@ class Descriptor:
         if socket_call.hooks:
             reason = os.strerror(error.errno or 0).lower()
             socket_call(name, self.number, told, reason)
-
-    def _is_connected(self) -> bool:
-        try:
-            self._socket.getpeername()
-        except OSError:
-            return False
-        return True
 
     def _left(self) -> None:
         if not (self.reading.is_empty and self.writing.is_empty):

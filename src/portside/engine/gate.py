@@ -26,6 +26,7 @@ from typing import NoReturn
 from portside.engine.blocking import here
 from portside.engine.scope import earliest, now, scope_deadline
 from portside.engine.task import Task
+from portside.engine.verbs import Engine
 from portside.engine.waist import checkpoint, park
 from portside.errors import ClosedError, DeadlineError, Error
 
@@ -41,8 +42,10 @@ class Gate:
     Attributes:
         deadline: until when each of them may take; None is for ever.
         bound: the same for the task inside, with the bounds of the blocks around it; as
-            it was at its last `check`.
+            it was when it entered, or at its last `check`.
+        engine: the engine of the task inside, as it was when it entered.
         closed: nobody comes in any more.
+        is_plain: it is open and has no deadline.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
         locate: gives an error its place; None leaves it as it is.
@@ -52,24 +55,30 @@ class Gate:
         "_holder",
         "_line",
         "_on_empty",
+        "_take",
         "_turn",
         "bound",
         "closed",
         "deadline",
         "draining",
         "ends_when_draining",
+        "engine",
+        "is_plain",
         "locate",
     )
 
     def __init__(self, on_empty: Callable[[], None]) -> None:
         self.deadline: float | None = None
         self.bound: float | None = None
+        self.engine: Engine = here.engine
         self.closed = False
+        self.is_plain = True
         self.ends_when_draining = False
         self.draining = False
         self.locate: Callable[[OSError], Error] | None = None
         self._on_empty = on_empty
         self._turn = threading.Lock()
+        self._take = self._turn.acquire
         self._holder: Task | None = None
         self._line: list[Task] = []
 
@@ -94,30 +103,18 @@ class Gate:
         """Wait for this task's turn; raises what `check` does, located."""
         engine = here.engine
         task = engine.task
-        if self._line or not self._turn.acquire(False):
+        if self._line or not self._take(False):
             self._wait_for_turn(task)
         # From here on who moves the deadline, or closes, wakes us: so both are read
         # after this.
         self._holder = task
-        try:
-            if self.closed:
-                raise ClosedError
-            # What `checkpoint` does, without its price: every message passes here.
-            if engine.is_shared:
-                engine.count()
-            if task.reasons or task.cancel_at is not None:
-                task.raise_if_cancelled()
-            bound = self.deadline
-            if (scope := scope_deadline()) is not None:
-                bound = earliest(bound, scope)
-            if bound is not None and now() >= bound:
-                raise DeadlineError
-            self.bound = bound
-        except BaseException as error:
-            self.leave()
-            if isinstance(error, OSError):
-                raise self.located(error) from None
-            raise
+        self.engine = engine
+        if engine.is_shared:
+            engine.count()
+        if self.is_plain and not task.was_told and scope_deadline() is None:
+            self.bound = None  # nearly always: every message passes here twice
+        else:
+            self._enter_bounded(task)
 
     def leave(self) -> None:
         """Let the next one in; the last one out of a closed gate calls `on_empty`."""
@@ -155,12 +152,21 @@ class Gate:
 
     def close(self) -> None:
         """Let nobody in any more, and tell those inside. The caller asks `is_empty`."""
-        self.closed = True
+        self.abandon()
         self._wake_all()
+
+    def abandon(self) -> None:
+        """Let nobody in any more, and tell nobody: in a fork they are not here."""
+        self.closed = True
+        self.is_plain = False
 
     def set_deadline(self, at: float | None) -> None:
         """Move the deadline, also of the calls that wait now."""
         self.deadline = at
+        # Said, and then looked at again: others may set, or close, in this moment.
+        self.is_plain = at is None
+        if self.deadline is not None or self.closed:
+            self.is_plain = False
         self._wake_all()
 
     def drain(self) -> None:
@@ -172,6 +178,21 @@ class Gate:
     def is_over(self) -> bool:
         """Whether a read that would have to wait is to see the end instead."""
         return self.draining and self.ends_when_draining
+
+    def _enter_bounded(self, task: Task) -> None:
+        """Do for the one inside what `check` does, and let it out if that raises."""
+        try:
+            if self.closed:
+                raise ClosedError
+            task.raise_if_cancelled()
+            self.bound = bound = earliest(self.deadline, scope_deadline())
+            if bound is not None and now() >= bound:
+                raise DeadlineError
+        except BaseException as error:
+            self.leave()
+            if isinstance(error, OSError):
+                raise self.located(error) from None
+            raise
 
     def _wait_for_turn(self, task: Task) -> None:
         line = self._line

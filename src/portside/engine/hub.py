@@ -75,6 +75,7 @@ class Hub:
 
     def __init__(self, poller: Poller | None = None) -> None:
         self.task = self.idle = Task("hub")
+        self.idle.was_told = True  # it must not wait: `wait_read` looks at it closely
         self.owner = self
         self._thread = threading.current_thread()
         self._poller = make_poller() if poller is None else poller
@@ -87,7 +88,7 @@ class Hub:
         self._timers = Timers()
         self._tasks: set[Task] = set()
         self._idle_lines: list[greenlet] = []
-        self._loop = getcurrent()
+        self._set_loop()
         self._asleep = False
         self._operations = 0
         self.turns = 0
@@ -119,7 +120,7 @@ class Hub:
         before, here.engine = here.engine, self
         self._thread = threading.current_thread()
         self._watchdog = Watchdog(self, threading.get_ident())
-        self._loop = getcurrent()
+        self._set_loop()
         hubs.add(self)
         try:
             self.spawn(main)
@@ -144,6 +145,7 @@ class Hub:
     def _run_until_done(self, main: Task) -> None:
         ready, timers, readers = self._ready, self._timers, self._readers
         poller, resume, nobody = self._poller, self._resume, self.idle
+        watchdog = self._watchdog
         while not main.done:
             for _ in range(len(ready)):
                 task = ready.popleft()
@@ -153,12 +155,27 @@ class Hub:
                 break
             self._asleep = True  # from here on, a wake rings ...
             # ... and before here it has put the task in line: one of the two is seen.
-            events = poller.poll(0 if ready else timers.seconds_to_next())
+            if ready:
+                seconds: float | None = 0
+            else:
+                seconds = timers.seconds_to_next() if timers.heap else None
+            events = poller.poll(seconds)
             self._asleep = False
             for fd, bits in events:
                 # Nearly always: bytes for a task that waits for them.
                 if bits == READ and (task := readers.get(fd, nobody)).sleeping:
-                    resume(task, fd)
+                    del readers[fd]
+                    # What `_resume` does, without its price.
+                    self.task = task
+                    self._operations = 0
+                    self.resumed_at = now()
+                    self.turns += 1
+                    if watchdog.sleeps:
+                        watchdog.rouse()
+                    task.line.switch(fd)
+                    self.task = nobody
+                    if self.gone:
+                        leave_fork(task)
                 else:
                     self._tell(fd, bits)
             if timers.heap:
@@ -175,6 +192,7 @@ class Hub:
         if (reader is None and bits & READ) or (writer is None and bits & ~READ):
             self._take_back(fd)
         if reader is not None and reader.sleeping:
+            del self._readers[fd]
             self._resume(reader, fd)
         if writer is not None and writer.sleeping:
             self._resume(writer, fd)
@@ -198,7 +216,6 @@ class Hub:
         self.turns += 1
         if self._watchdog.sleeps:
             self._watchdog.rouse()
-        assert task.line is not None
         task.line.switch(fd)
         self.task = self.idle
         if self.gone:
@@ -208,11 +225,40 @@ class Hub:
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
-        self._wait(self._readers, READ, fd, deadline)
+        # As `wait_write`, without the calls: every message passes here.
+        readers, task = self._readers, self.task
+        if fd in readers:
+            self._join(readers, fd)
+        readers[fd] = task
+        try:
+            if not self._asked.get(fd, 0) & READ:
+                self._poller.ask(fd, self._waited_for(fd))
+            if deadline is not None or task.was_told:
+                self._sleep(deadline)
+            else:
+                task.sleeping = True
+                told = _NOTHING if task.woken else self._switch()
+                task.sleeping = False
+                if task.woken:
+                    task.woken = False
+                    if told == _NOTHING:
+                        task.raise_if_cancelled()
+                if told == fd:
+                    return  # the loop has taken the task off
+        except BaseException:
+            self._leave(readers, fd)
+            raise
+        self._leave(readers, fd)
 
     def wait_write(self, fd: int, deadline: float | None) -> None:
         """Return when fd is writable, or early."""
-        self._wait(self._writers, WRITE, fd, deadline)
+        self._join(self._writers, fd)
+        try:
+            if not self._asked.get(fd, 0) & WRITE:
+                self._poller.ask(fd, self._waited_for(fd))
+            self._sleep(deadline)
+        finally:
+            self._leave(self._writers, fd)
 
     def wait_any(
         self, reads: Collection[int], writes: Collection[int], deadline: float | None
@@ -235,18 +281,20 @@ class Hub:
     def wait_accept(self, fds: Collection[int], deadline: float | None) -> set[int]:
         """Return one of the listeners that has a client; none when it returns early."""
         joined: list[int] = []
+        told = _NOTHING
         try:
             for fd in fds:
                 self._join(self._readers, fd)
                 joined.append(fd)
                 self._poller.stand_at(fd)
-            fd = self._sleep(deadline)
+            told = self._sleep(deadline)
         finally:
-            for fd_joined in joined:
-                if self._readers.get(fd_joined) is self.task:
-                    self._poller.forget(fd_joined)
-                    self._leave(self._readers, fd_joined)
-        return set() if fd == _NOTHING else {fd}
+            for fd in joined:
+                # Unless it was closed meanwhile; the loop has taken us off what it told.
+                if fd == told or self._readers.get(fd) is self.task:
+                    self._poller.forget(fd)
+                    self._leave(self._readers, fd)
+        return set() if told == _NOTHING else {told}
 
     def park(self, deadline: float | None) -> None:
         """Sleep until the task is woken, or for no reason."""
@@ -254,15 +302,14 @@ class Hub:
 
     def count(self) -> None:
         """Count an operation of the present task; give way when it has had its turn."""
-        self._operations += 1
-        if (
-            self._operations >= TURN_OPERATIONS
-            or now() - self.resumed_at > TURN_SECONDS
-        ) and self.task is not self.idle:
-            task = self.task
+        self._operations = operations = self._operations + 1
+        if operations < TURN_OPERATIONS and now() - self.resumed_at <= TURN_SECONDS:
+            return
+        task = self.task
+        if task is not self.idle:
             task.sleeping = True
             self._ready.append(task)
-            self._loop.switch()
+            self._switch()
             task.sleeping = False
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
@@ -345,7 +392,11 @@ class Hub:
             if self.gone or len(self._idle_lines) >= MAX_IDLE_LINES:
                 return
             self._idle_lines.append(line)
-            self._loop.switch()
+            self._switch()
+
+    def _set_loop(self) -> None:
+        self._loop = getcurrent()
+        self._switch = self._loop.switch
 
     def _present(self) -> Task:
         if self.task is self.idle:
@@ -364,7 +415,7 @@ class Hub:
         task.sleeping = True
         fd = _NOTHING
         if not task.woken:
-            fd = self._loop.switch()
+            fd = self._switch()
         task.sleeping = False
         woken, task.woken = task.woken, False
         if fd == _NOTHING:
@@ -373,17 +424,6 @@ class Hub:
             if deadline is not None and now() >= deadline:
                 raise DeadlineError
         return fd
-
-    def _wait(
-        self, waiters: dict[int, Task], mask: int, fd: int, deadline: float | None
-    ) -> None:
-        self._join(waiters, fd)
-        try:
-            if not self._asked.get(fd, 0) & mask:
-                self._poller.ask(fd, self._waited_for(fd))
-            self._sleep(deadline)
-        finally:
-            self._leave(waiters, fd)
 
     def _join(self, waiters: dict[int, Task], fd: int) -> None:
         if fd in waiters:

@@ -46,6 +46,8 @@ class Task:
             this is not empty. The task itself for the whole of it, a `TaskGroup` for
             what is inside that group.
         cancel_at: when it will be told to end, in seconds on the engine's clock.
+        was_told: somebody has told it to end, or when; it stays so, also when that was
+            taken back. Where it is false there are no reasons and no moment.
         shields: how many of its blocks are not to be disturbed.
         line: the greenlet that it runs on, in a hub.
         timer: when its hub wakes it to look at the clock, and which of the hub's
@@ -68,6 +70,7 @@ class Task:
         "shields",
         "sleeping",
         "timer",
+        "was_told",
         "woken",
     )
 
@@ -84,6 +87,7 @@ class Task:
         self.woken = False
         self.reasons: set[object] = set()
         self.cancel_at: float | None = None
+        self.was_told = False
         self.shields = 0
         self.line: Any = None
         self.timer: tuple[float, int] | None = None
@@ -116,6 +120,7 @@ class Task:
             self.reasons.add(self if reason is None else reason)
         elif self.cancel_at is None or at < self.cancel_at:
             self.cancel_at = at
+        self.was_told = True  # before it wakes, and looks
         self.wake()
 
     def forgive(self, reason: object) -> None:

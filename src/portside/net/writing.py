@@ -51,22 +51,26 @@ class Writing:
             ResetError: the peer aborted.
             ClosedError: this conn was closed, perhaps meanwhile.
         """
-        if isinstance(data, str):
-            raise TypeError(
-                'a conn carries bytes, not text: encode it, or write b"..."'
-            )
         # As in a `with` block, which costs more: every message passes here.
         turn = self._write_turn
         turn.enter()
         try:
             if self._write_ended:
                 self._raise_ended()
-            if self._corks:
+            if not self._corks and isinstance(data, bytes):
+                if data:
+                    self._has_written = True
+                    sent = self._stream.send(data)
+                    if sent < len(data):
+                        self._send_all(data, sent)
+            elif isinstance(data, str):
+                raise TypeError(
+                    'a conn carries bytes, not text: encode it, or write b"..."'
+                )
+            elif self._corks:
                 self._held += data
                 if len(self._held) >= CORK_BYTES:
                     self._send_held()
-            elif isinstance(data, bytes):
-                self._send_all(data)
             else:
                 self._send(data)
         except OSError as error:
@@ -144,14 +148,12 @@ class Writing:
         with memoryview(data).cast("B") as view:
             self._send_all(view)
 
-    def _send_all(self, data: bytes | memoryview) -> None:
-        sent = 0
+    def _send_all(self, data: bytes | memoryview, sent: int = 0) -> None:
+        self._has_written = self._has_written or bool(data)
         try:
-            if data:
-                self._has_written = True
-                sent = self._stream.send(data)
             while sent < len(data):
-                self._stream.writing.check()
+                if sent:
+                    self._stream.writing.check()
                 with memoryview(data)[sent:] as rest:
                     sent += self._stream.send(rest)
         except OSError as error:
