@@ -503,6 +503,34 @@ def test_a_connect_where_nobody_listens_is_refused():
         descriptor.close()
 
 
+def test_a_connect_can_be_asked_how_it_goes(full):
+    descriptor = new_descriptor()
+    address = full.getsockname()
+    assert not descriptor.try_connect(address)
+    assert not descriptor.try_connect(address)
+    full.setblocking(False)
+
+    def is_connected():
+        try:
+            full.accept()[0].close()  # also those who stood in line before it
+        except BlockingIOError:
+            pass
+        return descriptor.try_connect(address)
+
+    until(is_connected)  # when the kernel sends its SYN again, after a second
+    assert descriptor.socket.getpeername() == address
+    descriptor.close()
+
+
+def test_a_connect_that_fails_tells_it_to_who_asks():
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        descriptor = new_descriptor()
+        with pytest.raises(ConnectionRefusedError):
+            until(lambda: descriptor.try_connect(placeholder.getsockname()))
+        descriptor.close()
+
+
 def test_accepting_from_an_empty_queue_says_so():
     descriptor = new_descriptor()
     descriptor.bind(("127.0.0.1", 0))

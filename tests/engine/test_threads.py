@@ -118,6 +118,18 @@ def test_trim_leaves_a_thread_at_work_alone(crew):
     assert done.wait(10)
 
 
+def test_a_thread_at_work_when_the_others_are_trimmed_ends_after_its_job(
+    crew, monkeypatch
+):
+    monkeypatch.setattr(threads, "IDLE_SECONDS", 100.0)
+    go_on = threading.Event()
+    crew.run(lambda: go_on.wait(10))
+    crew.trim()
+    go_on.set()
+    until(lambda: threading.active_count() == 1)
+    assert crew._idle == []
+
+
 def test_an_idle_thread_keeps_nothing_of_its_last_job_alive(crew):
     class Big:
         pass

@@ -5,15 +5,16 @@ the time has come. An engine decides how a wait is done; nobody above knows whic
 
 In reading order: `verbs` (what an engine must give), `task` and `scope` (who waits, and
 until when), `bell` and `blocking` (the engine of a plain thread), `poller`, `timers`,
-`watchdog` and `hub` (the engine of a thread with many tasks; `hubs` has all that run),
-`waist` (the verbs, asked of the engine of this thread), `gate` and `fd` (a socket whose
-calls wait), then what is built on park and wake alone: `slots`, `lock`, `event`,
-`queue`, `taskgroup`, `offload`; `threads` lends them threads.
+`watchdog`, `descriptor_waits` and `hub` (the engine of a thread with many tasks; `hubs`
+has all that run), `waist` (the verbs, asked of the engine of this thread), `gate`, `fd`
+and `datagram` (sockets whose calls wait), then what is built on park and wake alone:
+`slots`, `lock`, `event`, `queue`, `taskgroup`, `offload`; `threads` lends them threads.
 
 May import `errors` and `events`.
 """
 
 from portside.engine.bell import Bell
+from portside.engine.datagram import ControlMessages, DatagramDescriptor
 from portside.engine.event import Event
 from portside.engine.fd import Buffer, Descriptor, abandon_all
 from portside.engine.gate import Gate
@@ -48,6 +49,8 @@ from portside.engine.waist import (
 __all__ = [
     "Bell",
     "Buffer",
+    "ControlMessages",
+    "DatagramDescriptor",
     "Descriptor",
     "Event",
     "Gate",

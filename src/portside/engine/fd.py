@@ -102,8 +102,7 @@ class Descriptor:
     def receive(self, max_bytes: int) -> bytes:
         """Return what is there, at least a byte; nothing at the end of the stream."""
         # The first try of `_reading`, without its price: every message passes here.
-        gate = self.reading
-        engine = gate.engine
+        gate, engine = self.reading, here.engine
         if self._owner is not engine.owner:
             self._belong_to(engine.owner)
         if self._probably_empty and not gate.draining:
@@ -132,8 +131,7 @@ class Descriptor:
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
         # As in `receive`.
-        gate = self.writing
-        owner = gate.engine.owner
+        gate, owner = self.writing, here.engine.owner
         if self._owner is not owner:
             self._belong_to(owner)
         if gate.closed:
@@ -309,7 +307,7 @@ class Descriptor:
             raise error
         gate = self.writing
         gate.check()
-        gate.engine.wait_write(self.number, gate.bound)
+        here.engine.wait_write(self.number, gate.bound)
         return self._writing("send", self._send, data)
 
     def _writing(

@@ -26,7 +26,6 @@ from typing import NoReturn
 from portside.engine.blocking import here
 from portside.engine.scope import earliest, now, scope_deadline
 from portside.engine.task import Task
-from portside.engine.verbs import Engine
 from portside.engine.waist import checkpoint, park
 from portside.errors import ClosedError, DeadlineError, Error
 
@@ -43,7 +42,6 @@ class Gate:
         deadline: until when each of them may take; None is for ever.
         bound: the same for the task inside, with the bounds of the blocks around it; as
             it was when it entered, or at its last `check`.
-        engine: the engine of the task inside, as it was when it entered.
         closed: nobody comes in any more.
         is_plain: it is open and has no deadline.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
@@ -62,7 +60,6 @@ class Gate:
         "deadline",
         "draining",
         "ends_when_draining",
-        "engine",
         "is_plain",
         "locate",
     )
@@ -70,7 +67,6 @@ class Gate:
     def __init__(self, on_empty: Callable[[], None]) -> None:
         self.deadline: float | None = None
         self.bound: float | None = None
-        self.engine: Engine = here.engine
         self.closed = False
         self.is_plain = True
         self.ends_when_draining = False
@@ -108,7 +104,6 @@ class Gate:
         # From here on who moves the deadline, or closes, wakes us: so both are read
         # after this.
         self._holder = task
-        self.engine = engine
         if engine.is_shared:
             engine.count()
         if self.is_plain and not task.was_told and scope_deadline() is None:

@@ -13,12 +13,6 @@ a task that waits switches back. A round of the loop is: all that were woken bef
 round, then the kernel is asked, then those whose descriptor is ready, then those whose
 moment has come. So a crowd of tasks that wake each other never keeps the kernel out.
 
-What the kernel tells is a hint. It makes a task try its call again; only the call tells
-how things are. So a wake-up too many costs a call, and none can be lost: the kernel is
-asked to tell of a descriptor at the latest before its task sleeps, and tells what is
-there at every round. It stays asked after the wait, as the task mostly waits for the
-same again; what it tells when nobody waits any more is taken back.
-
 A wake from another thread puts the task in line, then rings if the loop is asleep; the
 loop says that it goes to sleep, then looks at the line. One of them sees the other.
 """
@@ -26,15 +20,16 @@ loop says that it goes to sleep, then looks at the line. One of them sees the ot
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 
 from portside.engine.bell import Bell
 from portside.engine.blocking import here
+from portside.engine.descriptor_waits import NOTHING, DescriptorWaits
 from portside.engine.hubs import hubs, leave_fork
-from portside.engine.poller import READ, WRITE, Poller, make_poller
+from portside.engine.poller import READ, WRITE, Poller
 from portside.engine.scope import earliest, now
 from portside.engine.task import Task
 from portside.engine.timers import Timers
@@ -53,15 +48,13 @@ MAX_IDLE_LINES = 256
 """Greenlets that are kept for the next tasks: a guess, never measured. A new one maps a
 chunk of 16 KiB for its frames."""
 
-_NOTHING = -1  # what a sleep returns that no descriptor has ended
-
 _left_behind: list[object] = []
 """Tasks that never came to their end, and what forks inherited. A greenlet that nobody
 refers to is made to raise where it stands, and its ``finally`` blocks run: these must
 stay where they are."""
 
 
-class Hub:
+class Hub(DescriptorWaits):
     """The engine of a thread that runs many tasks.
 
     Attributes:
@@ -74,16 +67,11 @@ class Hub:
     is_shared = True
 
     def __init__(self, poller: Poller | None = None) -> None:
+        super().__init__(poller)
         self.task = self.idle = Task("hub")
         self.idle.was_told = True  # it must not wait: `wait_read` looks at it closely
         self.owner = self
         self._thread = threading.current_thread()
-        self._poller = make_poller() if poller is None else poller
-        self._asked = self._poller.asked
-        self._readers: dict[int, Task] = {}
-        self._writers: dict[int, Task] = {}
-        self._watches: dict[int, Callable[[], None]] = {}
-        self._watching = Task("a watch")  # what waits for all that is watched
         self._ready: deque[Task] = deque()
         self._timers = Timers()
         self._tasks: set[Task] = set()
@@ -150,7 +138,7 @@ class Hub:
             for _ in range(len(ready)):
                 task = ready.popleft()
                 if task.sleeping:
-                    resume(task, _NOTHING)
+                    resume(task, NOTHING)
             if main.done:
                 break
             self._asleep = True  # from here on, a wake rings ...
@@ -181,7 +169,7 @@ class Hub:
             if timers.heap:
                 for task in timers.take_due():
                     if task.sleeping:
-                        resume(task, _NOTHING)
+                        resume(task, NOTHING)
 
     def _tell(self, fd: int, bits: int) -> None:
         reader = self._readers.get(fd) if bits & ~WRITE else None
@@ -197,18 +185,6 @@ class Hub:
         if writer is not None and writer.sleeping:
             self._resume(writer, fd)
 
-    def _take_back(self, fd: int) -> None:
-        """Ask for no more than somebody waits for, or it would be told for ever."""
-        mask = self._waited_for(fd)
-        if not mask:
-            self._poller.forget(fd)
-        elif mask != self._asked.get(fd):
-            self._poller.ask(fd, mask)
-
-    def _waited_for(self, fd: int) -> int:
-        mask = READ if fd in self._readers else 0
-        return mask | WRITE if fd in self._writers else mask
-
     def _resume(self, task: Task, fd: int) -> None:
         self.task = task
         self._operations = 0
@@ -222,79 +198,6 @@ class Hub:
             leave_fork(task)
 
     # -- what the waist asks
-
-    def wait_read(self, fd: int, deadline: float | None) -> None:
-        """Return when fd is readable, or early."""
-        # As `wait_write`, without the calls: every message passes here.
-        readers, task = self._readers, self.task
-        if fd in readers:
-            self._join(readers, fd)
-        readers[fd] = task
-        try:
-            if not self._asked.get(fd, 0) & READ:
-                self._poller.ask(fd, self._waited_for(fd))
-            if deadline is not None or task.was_told:
-                self._sleep(deadline)
-            else:
-                task.sleeping = True
-                told = _NOTHING if task.woken else self._switch()
-                task.sleeping = False
-                if task.woken:
-                    task.woken = False
-                    if told == _NOTHING:
-                        task.raise_if_cancelled()
-                if told == fd:
-                    return  # the loop has taken the task off
-        except BaseException:
-            self._leave(readers, fd)
-            raise
-        self._leave(readers, fd)
-
-    def wait_write(self, fd: int, deadline: float | None) -> None:
-        """Return when fd is writable, or early."""
-        self._join(self._writers, fd)
-        try:
-            if not self._asked.get(fd, 0) & WRITE:
-                self._poller.ask(fd, self._waited_for(fd))
-            self._sleep(deadline)
-        finally:
-            self._leave(self._writers, fd)
-
-    def wait_any(
-        self, reads: Collection[int], writes: Collection[int], deadline: float | None
-    ) -> set[int]:
-        """Return one that is ready; none when it returns early."""
-        joined: list[tuple[dict[int, Task], int]] = []
-        try:
-            for waiters, fds in ((self._readers, reads), (self._writers, writes)):
-                for fd in fds:
-                    self._join(waiters, fd)
-                    joined.append((waiters, fd))
-            for fd in {*reads, *writes}:
-                self._poller.ask(fd, self._waited_for(fd))
-            fd = self._sleep(deadline)
-        finally:
-            for waiters, fd_joined in joined:
-                self._leave(waiters, fd_joined)
-        return set() if fd == _NOTHING else {fd}
-
-    def wait_accept(self, fds: Collection[int], deadline: float | None) -> set[int]:
-        """Return one of the listeners that has a client; none when it returns early."""
-        joined: list[int] = []
-        told = _NOTHING
-        try:
-            for fd in fds:
-                self._join(self._readers, fd)
-                joined.append(fd)
-                self._poller.stand_at(fd)
-            told = self._sleep(deadline)
-        finally:
-            for fd in joined:
-                # Unless it was closed meanwhile; the loop has taken us off what it told.
-                if fd == told or self._readers.get(fd) is self.task:
-                    self._poller.forget(fd)
-                    self._leave(self._readers, fd)
-        return set() if told == _NOTHING else {told}
 
     def park(self, deadline: float | None) -> None:
         """Sleep until the task is woken, or for no reason."""
@@ -311,28 +214,6 @@ class Hub:
             self._ready.append(task)
             self._switch()
             task.sleeping = False
-
-    def watch(self, fd: int, callback: Callable[[], None]) -> None:
-        """Call back from the loop while fd is readable; the callback must not wait."""
-        for waiters in (self._readers, self._writers):
-            if waiters.get(fd) not in (None, self._watching):
-                raise RuntimeError(f"{waiters[fd]} waits for descriptor {fd}")
-        self._watches[fd] = callback
-        self._readers[fd] = self._writers[fd] = self._watching
-        self._poller.ask(fd, READ)
-
-    def unwatch(self, fd: int) -> None:
-        """Watch fd no more."""
-        if fd in self._watches:
-            self.closing(fd)
-
-    def closing(self, fd: int) -> None:
-        """Forget fd, and wake who waits for it; from any thread."""
-        self._poller.forget(fd)
-        self._watches.pop(fd, None)
-        for waiters in (self._readers, self._writers):
-            if (task := waiters.pop(fd, None)) is not None:
-                task.wake()
 
     def abandon(self) -> None:
         """Leave the hub to the parent: this process goes on with the one task alone."""
@@ -413,24 +294,14 @@ class Hub:
         if until is not None:
             self._timers.set(task, until)
         task.sleeping = True
-        fd = _NOTHING
+        fd = NOTHING
         if not task.woken:
             fd = self._switch()
         task.sleeping = False
         woken, task.woken = task.woken, False
-        if fd == _NOTHING:
+        if fd == NOTHING:
             if woken or until is not None:
                 task.raise_if_cancelled()
             if deadline is not None and now() >= deadline:
                 raise DeadlineError
         return fd
-
-    def _join(self, waiters: dict[int, Task], fd: int) -> None:
-        if fd in waiters:
-            what = f"descriptor {fd} is waited for by {waiters[fd]} already"
-            raise RuntimeError(what)
-        waiters[fd] = self.task
-
-    def _leave(self, waiters: dict[int, Task], fd: int) -> None:
-        if waiters.get(fd) is self.task:
-            del waiters[fd]

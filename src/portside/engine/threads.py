@@ -21,10 +21,11 @@ IDLE_SECONDS = 1.0
 
 
 class _Worker:
-    __slots__ = ("has_job", "job")
+    __slots__ = ("era", "has_job", "job")
 
-    def __init__(self, job: Callable[[], None]) -> None:
+    def __init__(self, job: Callable[[], None], era: int) -> None:
         self.job: Callable[[], None] | None = job
+        self.era = era
         self.has_job = threading.Lock()  # locked while there is nothing to do
         self.has_job.acquire()
 
@@ -38,16 +39,18 @@ class Threads:
 
     def __init__(self) -> None:
         self.at_thread_end: Callable[[], None] | None = None
-        self._mutex = threading.Lock()  # guards _idle
+        self._mutex = threading.Lock()  # guards _idle and _era
         self._idle: list[_Worker] = []
+        self._era = 0  # how often it was trimmed
         os.register_at_fork(after_in_child=self._forget)
 
     def run(self, job: Callable[[], None]) -> None:
         """Run job on a thread of its own; returns at once."""
         with self._mutex:
             worker = self._idle.pop() if self._idle else None
+            era = self._era
         if worker is None:
-            worker = _Worker(job)
+            worker = _Worker(job, era)
             threading.Thread(
                 target=self._work, args=(worker,), name="portside", daemon=True
             ).start()
@@ -56,8 +59,9 @@ class Threads:
             worker.has_job.release()
 
     def trim(self) -> None:
-        """End the idle threads now."""
+        """End the idle threads now, and the others when their job is done."""
         with self._mutex:
+            self._era += 1
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.has_job.release()
@@ -73,6 +77,8 @@ class Threads:
             job()
             del job  # or it would keep what it holds alive while the thread idles
             with self._mutex:
+                if worker.era != self._era:
+                    return
                 self._idle.append(worker)
             if not worker.has_job.acquire(timeout=IDLE_SECONDS):
                 with self._mutex:

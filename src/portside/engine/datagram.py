@@ -1,0 +1,119 @@
+"""A datagram socket that waits: the calls of `fd` for messages.
+
+In       messages to send, each to its address; room for one that comes
+Out      one message for each call, whole or told as cut off
+Source   udp(7), ip(7), unix(7), recv(2) on MSG_TRUNC, sendmsg(2)
+Holds    what a `Descriptor` holds
+Fails    as a `Descriptor`; what an earlier message has met (ICMP) is told to the next
+         call of a connected socket, and of no other
+
+A stream that gave less than was asked for is probably empty. A datagram says nothing of
+the next one, and they come in bursts: so here the kernel is asked until it has no more,
+and only then there is a wait. A wake-up takes all that has come.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from portside.engine.fd import Buffer, Descriptor
+from portside.errors import ClosedError
+from portside.events import socket_call
+
+__all__ = ["ControlMessages", "DatagramDescriptor"]
+
+ControlMessages = Sequence[tuple[int, int, bytes]]
+"""Level, type and data of each: cmsg(3)."""
+
+Result = TypeVar("Result")
+
+
+class DatagramDescriptor(Descriptor):
+    """A datagram socket that waits by way of the engine.
+
+    Args:
+        sock: the socket.
+        control_bytes: room for control messages of each message that comes; 0 asks for
+            none.
+    """
+
+    def __init__(self, sock: socket.socket, control_bytes: int = 0) -> None:
+        super().__init__(sock)
+        self._control_bytes = control_bytes
+        self._recvfrom = sock.recvfrom
+
+    def receive_from(self, max_bytes: int, *, wait: bool = True) -> tuple[bytes, Any]:
+        """Return the next message and whom it is from; what is over is cut off.
+
+        Raises:
+            BlockingIOError: there is nothing, and the gate says that this may end, or
+                it is not to wait.
+        """
+        receive = self._reading if wait else self._reading_now
+        data, sender = receive(self._recvfrom, max_bytes)
+        self._probably_empty = False
+        if socket_call.hooks:
+            socket_call("recvfrom", self.number, "", f"{len(data)} bytes from {sender}")
+        return data, sender
+
+    def receive_message(
+        self, max_bytes: int, *, wait: bool = True
+    ) -> tuple[bytes, Any, bool, Any]:
+        """Return the next message with all that the kernel says of it.
+
+        Returns:
+            The message, its control messages, whether it is cut off, whom it is from.
+
+        Raises:
+            BlockingIOError: there is nothing, and the gate says that this may end, or
+                it is not to wait.
+        """
+        receive = self._reading if wait else self._reading_now
+        data, control, flags, sender = receive(self._recvmsg, max_bytes)
+        self._probably_empty = False
+        is_cut = bool(flags & socket.MSG_TRUNC)
+        if socket_call.hooks:
+            told = f"{len(data)} bytes from {sender}" + (", cut off" if is_cut else "")
+            socket_call("recvmsg", self.number, "", told)
+        return data, control, is_cut, sender
+
+    def send_message(
+        self, data: Buffer, receiver: Any = None, control: ControlMessages = ()
+    ) -> None:
+        """Send one message, whole.
+
+        Args:
+            receiver: None for the one that the socket is connected to.
+            control: control messages, as that which names the source address.
+        """
+        if receiver is None:
+            self._writing("send", self._send, data)
+        elif control:
+            self._writing(
+                "sendmsg",
+                lambda _: self._socket.sendmsg((data,), control, 0, receiver),
+                None,
+            )
+        else:
+            self._writing("sendto", lambda _: self._socket.sendto(data, receiver), None)
+        if socket_call.hooks:
+            told = f"{len(data)} bytes" + (f" to {receiver}" if receiver else "")
+            socket_call("sendto", self.number, told, "ok")
+
+    def connect_now(self, receiver: Any) -> None:
+        """Send to one address alone from now on, and hear it alone: at once.
+
+        Raises:
+            OSError: no way to it.
+        """
+        self._socket.connect(receiver)
+        if socket_call.hooks:
+            socket_call("connect", self.number, str(receiver), "ok")
+
+    def _reading_now(self, call: Callable[[Any], Result], argument: object) -> Result:
+        if self.closed:
+            raise ClosedError
+        return call(argument)
+
+    def _recvmsg(self, max_bytes: int) -> tuple[bytes, Any, int, Any]:
+        return self._socket.recvmsg(max_bytes, self._control_bytes)
