@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from portside.errors import AddressError
-from portside.names.address import Address, IPAddress, PipeAddress, parse_ip
+from portside.names.address import (
+    Address,
+    IPAddress,
+    PipeAddress,
+    UnixAddress,
+    parse_ip,
+)
 
 SPELLINGS = {
     "dotted quad": ("192.0.2.1", "192.0.2.1"),
@@ -130,7 +136,13 @@ def test_an_address_knows_its_version_and_kind():
 
 
 @pytest.mark.parametrize(
-    "address", [IPAddress("tcp", "fe80::1", 7, "eth0"), PipeAddress()], ids=str
+    "address",
+    [
+        IPAddress("tcp", "fe80::1", 7, "eth0"),
+        UnixAddress("unix", "/run/x.sock"),
+        PipeAddress(),
+    ],
+    ids=str,
 )
 def test_an_address_never_changes_and_survives_pickling(address: Any):
     assert pickle.loads(pickle.dumps(address)) == address
@@ -140,8 +152,75 @@ def test_an_address_never_changes_and_survives_pickling(address: Any):
 
 def test_whatever_has_a_network_is_an_address():
     assert isinstance(IPAddress("tcp", "::1", 7), Address)
+    assert isinstance(UnixAddress("unix", "/x"), Address)
     assert isinstance(PipeAddress(), Address)
 
 
 def test_a_pipe_is_its_network():
     assert (str(PipeAddress()), PipeAddress().network) == ("pipe", "pipe")
+
+
+# what the socket module gives, the path that it is here, how it is shown
+UNIX = {
+    "path": ("/run/x.sock", "/run/x.sock", "/run/x.sock"),
+    "relative path": ("x.sock", "x.sock", "x.sock"),
+    "abstract": (b"\0echo", "@echo", "@echo"),
+    "no name": ("", "", "(unnamed)"),
+    "no name, as bytes": (b"", "", "(unnamed)"),
+    "none": (None, "", "(unnamed)"),
+    "file that looks abstract": ("@x", "./@x", "./@x"),
+    "line feed of a peer": ("/tmp/a\nb", "/tmp/a\nb", r"/tmp/a\nb"),
+    "nul in an abstract name": (b"\0a\0b", "@a\0b", r"@a\x00b"),
+    "no utf-8": (b"\0\xff", "@\udcff", r"@\udcff"),
+    "a byte longer than we can bind": ("/" + "a" * 107,) * 3,
+}
+
+
+@pytest.mark.parametrize(("told", "path", "shown"), UNIX.values(), ids=UNIX)
+def test_the_name_of_a_peers_unix_socket_is_taken_as_it_is(told, path, shown):
+    address = UnixAddress.from_sockaddr("unix", told)
+    assert (address.path, str(address)) == (path, shown)
+
+
+@pytest.mark.parametrize("told", ["/run/x.sock", b"\0echo", b"\0a\0b", b"\0\xff"])
+def test_a_unix_address_is_given_back_to_the_socket_module(told):
+    assert UnixAddress.from_sockaddr("unix", told).sockaddr == told
+
+
+def test_an_at_sign_alone_lets_the_kernel_choose():
+    assert UnixAddress("unix", "@").sockaddr == b""
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 106, "@" + "a" * 107, "ü" * 53])
+def test_107_bytes_are_a_name(path):
+    assert UnixAddress("unix", path).sockaddr
+
+
+IMPOSSIBLE = {
+    "": "is empty",
+    "/" + "a" * 107: "108 bytes are over the 107",
+    "@" + "a" * 108: "108 bytes are over the 107",
+    "ü" * 54: "108 bytes are over the 107",
+    "/a\0b": "has a NUL",
+    "/\ud800": "has half of a character",
+}
+
+
+@pytest.mark.parametrize(("path", "says"), IMPOSSIBLE.items(), ids=range(6))
+def test_what_no_socket_can_be_called_is_refused_where_it_is_tried(path, says):
+    address = UnixAddress("unix", path)
+    with pytest.raises(AddressError) as caught:
+        address.sockaddr  # noqa: B018
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (IPAddress("tcp6", "::1", 7), "tcp6://[::1]:7"),
+        (UnixAddress("unix", "/run/x.sock"), "unix:/run/x.sock"),
+        (UnixAddress("unixpacket", "@x"), "unixpacket:@x"),
+    ],
+)
+def test_an_address_says_what_one_would_dial(address, text):
+    assert address.endpoint_text == text

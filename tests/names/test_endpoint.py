@@ -3,7 +3,14 @@
 import pytest
 
 from portside.errors import AddressError, UnknownNetworkError
-from portside.names.endpoint import NETWORKS, Endpoint, check_network, parse_endpoint
+from portside.names.address import UnixAddress
+from portside.names.endpoint import (
+    NETWORKS,
+    Endpoint,
+    InheritedEndpoint,
+    check_network,
+    parse_endpoint,
+)
 
 READ = {
     "all parts": ("tcp://localhost:7", Endpoint("tcp", "localhost", 7)),
@@ -21,6 +28,11 @@ READ = {
     "underscore": ("_sip._tcp.example.com:7", Endpoint("", "_sip._tcp.example.com", 7)),
     "name with digits": ("3com.example:7", Endpoint("", "3com.example", 7)),
     "digits in the last part": ("host.1:7", Endpoint("", "host.1", 7)),
+    "udp": ("udp://localhost:7", Endpoint("udp", "localhost", 7)),
+    "udp of ipv6": ("udp6://[::1]:7", Endpoint("udp6", "::1", 7)),
+    "descriptor": ("fd:3", InheritedEndpoint("fd", "3")),
+    "systemd": ("systemd:web.socket", InheritedEndpoint("systemd", "web.socket")),
+    "host called unix": ("tcp://unix:7", Endpoint("tcp", "unix", 7)),
     "longest label": ("a" * 63 + ":7", Endpoint("", "a" * 63, 7)),
     "longest name": ("a." * 126 + "a:7", Endpoint("", "a." * 126 + "a", 7)),
 }
@@ -33,8 +45,8 @@ def test_an_endpoint_is_read_and_written_back(text, endpoint):
 
 
 def test_a_service_may_stand_for_the_port():
-    assert parse_endpoint("tcp://localhost:echo").port == 7
-    assert parse_endpoint("localhost:http").port == 80
+    assert parse_endpoint("tcp://localhost:echo") == Endpoint("tcp", "localhost", 7)
+    assert parse_endpoint("localhost:http") == Endpoint("", "localhost", 80)
 
 
 def test_no_port_is_port_zero():
@@ -46,7 +58,58 @@ def test_the_default_network_counts_only_where_none_is_said():
     assert parse_endpoint("tcp6://:7", default_network="tcp4").network == "tcp6"
 
 
+# Where the network is said, and where it is given beside.
+UNIX = {
+    "path": ("unix:/run/x.sock", UnixAddress("unix", "/run/x.sock")),
+    "records": ("unixpacket:/run/x", UnixAddress("unixpacket", "/run/x")),
+    "packets": ("unixgram:/run/x", UnixAddress("unixgram", "/run/x")),
+    "relative": ("unix:run/x", UnixAddress("unix", "run/x")),
+    "abstract": ("unix:@x", UnixAddress("unix", "@x")),
+    "of the kernel's choice": ("unix:@", UnixAddress("unix", "@")),
+    "as a URL": ("unix:///run/x", UnixAddress("unix", "/run/x")),
+    "with a space": ("unix:/my files/x", UnixAddress("unix", "/my files/x")),
+    "with marks": ("unix:/a:b?c#d@e", UnixAddress("unix", "/a:b?c#d@e")),
+    "not ASCII": ("unix:/tmp/bücher", UnixAddress("unix", "/tmp/bücher")),
+}
+
+
+@pytest.mark.parametrize(("text", "address"), UNIX.values(), ids=UNIX)
+def test_the_endpoint_of_a_path_is_its_address(text, address):
+    assert parse_endpoint(text) == address
+    assert parse_endpoint(text, default_network="tcp") == address
+
+
+@pytest.mark.parametrize("path", ["/run/x", "x", "@x", "a:7", "./a://b", "my file"])
+def test_with_a_default_network_of_paths_the_text_is_the_path(path):
+    wanted = UnixAddress("unixpacket", path)
+    assert parse_endpoint(path, default_network="unixpacket") == wanted
+    said = parse_endpoint("tcp://a:7", default_network="unix")
+    assert said == Endpoint("tcp", "a", 7)
+
+
+def test_a_service_has_the_port_of_its_protocol():
+    assert parse_endpoint("udp://:tftp") == Endpoint("udp", "", 69)
+    with pytest.raises(AddressError, match="tftp"):
+        parse_endpoint("tcp://:tftp")
+
+
 REFUSED = {
+    "no path": ("unix:", "path '': is empty"),
+    "long path": ("unix:/" + "a" * 107, "108 bytes are over the 107"),
+    "nul in a path": ("unix:/a\0b", "has a NUL"),
+    "nul in an abstract name": ("unix:@a\0b", "has a control character"),
+    "newline in a path": ("unix:/a\n", "has a control character"),
+    "host of a path": (
+        "unix://run/x",
+        "has a host (write unix:/run/x, or unix:run/x for a path from the current",
+    ),
+    "path alone": ("/run/x.sock", "has a path (write unix:/run/x.sock)"),
+    "abstract alone": ("@x", "has a user (write unix:@x)"),
+    "descriptor that is none": ("fd:stdin", "not a descriptor (write fd:3)"),
+    "negative descriptor": ("fd:-1", "not a descriptor"),
+    "huge descriptor": ("fd:" + "9" * 5000, "not a descriptor"),
+    "systemd without a name": ("systemd:", "not a name"),
+    "systemd with a colon": ("systemd:a:b", "not a name"),
     "empty": ("", "endpoint '': is empty"),
     "space": ("tcp://local host:7", "endpoint 'tcp://local host:7': has a space"),
     "newline": ("localhost:7\n", r"endpoint 'localhost:7\n': has a space or a control"),
@@ -99,7 +162,8 @@ def test_an_unknown_network_is_told_with_the_known_ones():
     with pytest.raises(UnknownNetworkError) as caught:
         parse_endpoint("tpc://localhost:7")
     assert str(caught.value) == (
-        "network 'tpc': unknown network (known: tcp, tcp4, tcp6); did you mean 'tcp'?"
+        "network 'tpc': unknown network (known: tcp, tcp4, tcp6, udp, udp4, udp6, "
+        "unix, unixpacket, unixgram); did you mean 'tcp'?"
     )
 
 

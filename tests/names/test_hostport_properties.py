@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portside.errors import AddressError
-from portside.names.address import parse_ip
-from portside.names.endpoint import parse_endpoint
+from portside.names.address import UnixAddress, parse_ip
+from portside.names.endpoint import NETWORKS, Endpoint, parse_endpoint
 from portside.names.hostport import join_host_port, parse_port, split_host_port
 
 # Mostly what matters to the parsers, so that it is not all refused at the first letter.
@@ -57,13 +57,16 @@ def test_every_ip_is_one(ip):
     assert parse_ip(ip) is not None
 
 
-@given(any_text, st.sampled_from([None, "tcp", "tcp4", "tcp6"]))
+@given(any_text, st.sampled_from([None, *NETWORKS]))
 def test_any_text_is_an_endpoint_or_an_address_error(text, default_network):
     try:
         endpoint = parse_endpoint(text, default_network=default_network)
     except AddressError:
         return
-    assert parse_endpoint(str(endpoint)) == endpoint
+    if isinstance(endpoint, UnixAddress):
+        assert isinstance(endpoint.sockaddr, str | bytes)
+    else:
+        assert parse_endpoint(str(endpoint)) == endpoint
 
 
 @given(hosts | ips | host_names, st.integers(0, 65535))
@@ -72,7 +75,7 @@ def test_any_host_is_read_back_from_an_endpoint_or_refused(host, port):
         endpoint = parse_endpoint(f"tcp://{join_host_port(host, port)}")
     except AddressError:
         return
-    assert (endpoint.host, endpoint.port) == (host, port)
+    assert endpoint == Endpoint("tcp", host, port)
 
 
 @given(ips | host_names, st.integers(0, 65535))

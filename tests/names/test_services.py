@@ -4,7 +4,12 @@ import pytest
 
 from portside.errors import AddressError
 from portside.names import services
-from portside.names.services import port_kind, service_name, service_port
+from portside.names.services import (
+    port_kind,
+    service_aliases,
+    service_name,
+    service_port,
+)
 
 # The services of the lesson, of Portside itself, and of every day.
 PORTS = {
@@ -38,6 +43,11 @@ def test_a_service_is_found_by_an_alias_and_in_any_case(name):
 def test_a_port_without_a_service_has_no_name():
     assert service_name(4242, "tcp") is None
     assert service_name(123, "tcp") is None
+
+
+def test_a_port_has_the_other_names_of_its_service():
+    assert service_aliases(9, "udp") == ("sink", "null")
+    assert service_aliases(443, "tcp") == service_aliases(4242, "tcp") == ()
 
 
 def test_an_unknown_service_is_named_with_the_closest():

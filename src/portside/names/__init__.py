@@ -19,12 +19,29 @@ The files, in the order to read them:
 5. `fivetuple`: a whole conversation
 6. `endpoint`: where to listen or whom to call, as people write it
 7. `closest`: the "did you mean" of the errors
+8. `order`: which address of a host is to be tried first, and why
 
 Each imports only those above it, and `closest`; of Portside else only ``errors``.
 """
 
-from portside.names.address import Address, IPAddress, PipeAddress, parse_ip
-from portside.names.endpoint import NETWORKS, Endpoint, check_network, parse_endpoint
+from portside.names.address import (
+    Address,
+    IPAddress,
+    PipeAddress,
+    UnixAddress,
+    parse_ip,
+)
+from portside.names.endpoint import (
+    INHERITED_NETWORKS,
+    NETWORKS,
+    PACKET_NETWORKS,
+    UNIX_NETWORKS,
+    AnyEndpoint,
+    Endpoint,
+    InheritedEndpoint,
+    check_network,
+    parse_endpoint,
+)
 from portside.names.fivetuple import FiveTuple
 from portside.names.hostport import join_host_port, parse_port, split_host_port
 from portside.names.services import port_kind, service_name, service_port
@@ -39,13 +56,19 @@ from portside.names.special import (
 )
 
 __all__ = [
+    "INHERITED_NETWORKS",
     "NETWORKS",
+    "PACKET_NETWORKS",
+    "UNIX_NETWORKS",
     "Address",
+    "AnyEndpoint",
     "Endpoint",
     "FiveTuple",
     "IPAddress",
+    "InheritedEndpoint",
     "Kind",
     "PipeAddress",
+    "UnixAddress",
     "check_network",
     "classify",
     "is_link_local",

@@ -1,9 +1,9 @@
 """Hold an address: where one end of a conversation is.
 
-In       the tuples of the socket module, or text
+In       what the socket module calls an address, or text
 Out      values that compare, hash, print as people write them and never change
 Source   RFC 5952 for the one spelling of an IPv6 address; RFC 4007 section 11 for
-         zones; RFC 4291 section 2.5.5.2 for IPv4 inside IPv6
+         zones; RFC 4291 section 2.5.5.2 for IPv4 inside IPv6; unix(7) for paths
 Holds    nothing
 Fails    AddressError for what is not an address; `parse_ip` answers None
 
@@ -14,8 +14,14 @@ one never shows.
 
 The spelling of IPv6 is ours too, not the C library's: glibc writes ``::1.2.3.4`` where
 RFC 5952 has ``::102:304``.
+
+The name of a Unix socket is whatever its owner gave it, so one that comes from a peer
+is taken as it is: with a line feed or a NUL in it, or a byte longer than we could bind.
+What cannot be bound or dialled is refused where that is tried (`UnixAddress.sockaddr`),
+and what would break a log line is escaped where it is shown.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -25,7 +31,7 @@ from portside.errors import AddressError
 from portside.names.hostport import join_host_port
 from portside.names.special import Kind, classify
 
-__all__ = ["Address", "IPAddress", "PipeAddress", "parse_ip"]
+__all__ = ["Address", "IPAddress", "PipeAddress", "UnixAddress", "parse_ip"]
 
 # Four numbers up to 255. No leading zeros: for inet_aton(3) they mean octal, for people
 # decimal, so 010.0.0.1 would be two addresses.
@@ -35,6 +41,9 @@ _DOTTED_QUAD = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 # The name or number of an interface. Linux has 16 bytes for a name with its NUL
 # (IFNAMSIZ), and no "/" or white space in it; "%" and brackets would not be read back.
 _ZONE = re.compile(r"[!-$&-.0-Z\\^-~]{1,15}")
+
+# unix(7): of 108 bytes. A path ends in a NUL, an abstract name begins with one.
+_MAX_PATH_BYTES = 107
 
 
 def parse_ip(text: str) -> str | None:
@@ -74,10 +83,15 @@ class Address:
     """Where one end of a conversation is.
 
     Attributes:
-        network: tcp, tcp4, tcp6, pipe ...
+        network: tcp, tcp4, tcp6, unix, pipe ...
     """
 
     network: str
+
+    @property
+    def endpoint_text(self) -> str:
+        """The address with its network, as `parse_endpoint` reads it."""
+        return f"{self.network}://{self}"
 
     def __str__(self) -> str:
         return self.network
@@ -175,3 +189,82 @@ class PipeAddress(Address):
     """
 
     network: str = "pipe"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress(Address):
+    """The name of a Unix socket: a file's path, or an abstract name.
+
+    >>> address = UnixAddress("unix", "/run/echo.sock")
+    >>> print(address, address.endpoint_text)
+    /run/echo.sock unix:/run/echo.sock
+    >>> UnixAddress("unix", "@echo").sockaddr
+    b'\\x00echo'
+
+    Attributes:
+        path: of the file; ``@name`` for an abstract name, which lives in the kernel and
+            ends with its socket; empty for a socket without a name, as most clients
+            are. A file whose name begins with "@" is written ``./@name``.
+    """
+
+    path: str
+
+    @classmethod
+    def from_sockaddr(cls, network: str, sockaddr: str | bytes | None) -> Self:
+        """Return the address that the socket module gave.
+
+        >>> UnixAddress.from_sockaddr("unix", b"\\0echo")
+        UnixAddress(network='unix', path='@echo')
+
+        Args:
+            network: unix, unixpacket or unixgram.
+            sockaddr: a path; bytes with a NUL in front for an abstract name; nothing
+                for no name.
+        """
+        path = os.fsdecode(sockaddr or "")
+        if path.startswith("\0"):
+            return cls(network, f"@{path[1:]}")
+        return cls(network, f"./{path}" if path.startswith("@") else path)
+
+    @property
+    def sockaddr(self) -> str | bytes:
+        """What the socket module wants; for ``@`` alone what lets the kernel choose.
+
+        Raises:
+            AddressError: no socket can have this name.
+        """
+        try:
+            raw = os.fsencode(self.path)
+        except UnicodeEncodeError:
+            raise self._wrong("has half of a character") from None
+        name = raw.removeprefix(b"@")
+        if not raw:
+            raise self._wrong("is empty (write unix:PATH, or unix:@NAME)")
+        if b"\0" in raw and not self.is_abstract:
+            raise self._wrong("has a NUL, which ends a path")
+        if len(name) > _MAX_PATH_BYTES:
+            raise self._wrong(
+                f"{len(name)} bytes are over the {_MAX_PATH_BYTES} of a Unix socket "
+                f"(go to its directory and give a shorter, relative path)"
+            )
+        if self.is_abstract:
+            return b"\0" + name if name else b""
+        return self.path
+
+    @property
+    def is_abstract(self) -> bool:
+        """Whether no file stands for it: Linux only."""
+        return self.path.startswith("@")
+
+    @property
+    def endpoint_text(self) -> str:
+        """The address with its network, as `parse_endpoint` reads it."""
+        return f"{self.network}:{self}"
+
+    def __str__(self) -> str:
+        if not self.path:
+            return "(unnamed)"
+        return self.path if self.path.isprintable() else repr(self.path)[1:-1]
+
+    def _wrong(self, reason: str) -> AddressError:
+        return AddressError(f"path {self.path!r}: {reason}")

@@ -18,7 +18,7 @@ from typing import Literal
 from portside.errors import AddressError
 from portside.names.closest import did_you_mean
 
-__all__ = ["port_kind", "service_name", "service_port"]
+__all__ = ["port_kind", "service_aliases", "service_name", "service_port"]
 
 # (name, port, protocols, aliases), by port
 _SERVICES = (
@@ -150,6 +150,17 @@ def service_name(port: int, protocol: str) -> str | None:
         protocol: tcp or udp.
     """
     return _NAMES[_checked(protocol)].get(port)
+
+
+def service_aliases(port: int, protocol: str) -> tuple[str, ...]:
+    """Return the other names of the service that is expected at a port.
+
+    >>> service_aliases(5900, "tcp"), service_aliases(443, "tcp")
+    (('vnc',), ())
+    """
+    name = service_name(port, protocol)
+    known = _PORTS[protocol].items()
+    return tuple(alias for alias, its in known if its == port and alias != name)
 
 
 def port_kind(port: int) -> Literal["well-known", "registered", "ephemeral"]:
