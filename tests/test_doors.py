@@ -19,8 +19,8 @@ MODULES = sorted(
 )
 
 FRONT_DOOR = (
-    "Cancelled Error Event Lock Queue Report Server TaskGroup "
-    "deadline net now offload serve sleep timeout"
+    "Cancelled Error Event Lock Queue Report Server Service TaskGroup "
+    "deadline net now offload packet_handler serve sleep timeout"
 )
 
 

@@ -25,7 +25,7 @@ from portside.engine import (
     timeout,
 )
 from portside.errors import Cancelled, Error
-from portside.server import Report, Server, serve
+from portside.server import Report, Server, Service, packet_handler, serve
 
 __all__ = [
     "Cancelled",
@@ -35,11 +35,13 @@ __all__ = [
     "Queue",
     "Report",
     "Server",
+    "Service",
     "TaskGroup",
     "deadline",
     "net",
     "now",
     "offload",
+    "packet_handler",
     "serve",
     "sleep",
     "timeout",

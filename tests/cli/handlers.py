@@ -2,6 +2,8 @@
 
 import time
 
+from portside import packet_handler
+
 
 def greet(conn):
     conn.write(b"hello\n")
@@ -16,6 +18,11 @@ def stuck(conn):
 def failing(conn):
     conn.read(1)
     raise LookupError("no such luck")
+
+
+@packet_handler
+def answer(packet):
+    packet.reply(packet.data.upper())
 
 
 class Shop:

@@ -6,7 +6,13 @@ import subprocess
 
 import pytest
 
-from portside.cli.failure import CANNOT_CONNECT, CANNOT_RESOLVE, RESET, TIMED_OUT
+from portside.cli.failure import (
+    CANNOT_CONNECT,
+    CANNOT_RESOLVE,
+    RESET,
+    TIMED_OUT,
+    USAGE,
+)
 from tests.cli.running import LONG, PORTSIDE, environment, portside, serving
 
 
@@ -165,8 +171,82 @@ def test_an_ipv6_peer_is_dialled():
         server.stop()
 
 
+@pytest.mark.parametrize("local", ["127.0.0.2", "127.0.0.2:0"])
+def test_a_call_comes_from_the_local_address(local):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = "{}:{}".format(*listener.getsockname())
+        with subprocess.Popen(
+            [*PORTSIDE, "dial", endpoint, "--local", local],
+            stdin=subprocess.DEVNULL,
+            env=environment(),
+        ) as process:
+            try:
+                conn, peer = listener.accept()
+                conn.close()
+                assert peer[0] == "127.0.0.2"
+                assert process.wait(LONG) == 0
+            finally:
+                process.kill()
+
+
+def test_a_local_port_in_use_is_7(free_port):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = "{}:{}".format(*listener.getsockname())
+        options = ("--local", taken)
+        error = failed(f"127.0.0.1:{free_port}", *options, status=CANNOT_CONNECT)
+    assert f"dial tcp {taken}->127.0.0.1:{free_port}: address already in use (" in error
+
+
+@pytest.mark.parametrize(
+    ("local", "told"),
+    [
+        ("localhost", "is not an IP address"),
+        ("", "is empty (write HOST or HOST:PORT)"),
+        ("127.0.0.1:http_", "not in 0-65535"),
+        ("::1", "no IPv6 address to be called from ::1, only 127.0.0.1"),
+    ],
+)
+def test_a_local_address_that_could_never_work_is_2(free_port, local, told):
+    done = portside("dial", f"127.0.0.1:{free_port}", "--local", local)
+    assert done.returncode == USAGE
+    error = done.stderr.decode()
+    assert told in error
+    assert error.count("\n") == 1
+
+
 def test_options_come_from_the_environment(free_port):
     env = {"PORTSIDE_DIAL_TRACE_CALLS": "1", "PORTSIDE_DIAL_RETRY": "2"}
     done = portside("dial", f"127.0.0.1:{free_port}", env=env)
     assert done.stderr.count(b"= connection refused") == 3
     assert b"(3 attempts)" in done.stderr
+
+
+def test_no_file_and_nobody_behind_one_are_7(tmp_path):
+    path = str(tmp_path / "x")
+    assert_told(path, "no such file or directory")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path)
+    assert_told(path, "connection refused")
+
+
+def assert_told(path: str, reason: str) -> None:
+    done = portside("dial", f"unix:{path}")
+    assert (done.returncode, done.stderr.decode()) == (
+        7,
+        f"portside: dial unix {path}: {reason}: nobody listens there (yet? --retry)\n",
+    )
+
+
+def test_a_path_is_dialled_once_somebody_listens(tmp_path):
+    path = str(tmp_path / "x")
+    with subprocess.Popen(
+        [*PORTSIDE, "dial", f"unix:{path}", "--retry", "100"], stdout=subprocess.PIPE
+    ) as process:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(path)
+            sock.listen()
+            client, _ = sock.accept()
+            with client:
+                client.sendall(b"hello")
+        told, _ = process.communicate(timeout=LONG)
+    assert (told, process.returncode) == (b"hello", 0)

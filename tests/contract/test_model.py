@@ -34,6 +34,11 @@ CANNOT = {
     ("fork", "share memory"): "each handler has its own process",
     ("hybrid", "share memory"): "its workers share nothing",
     ("nonblocking", "compute beside others"): "a handler that computes stops its hub",
+    ("serial", "answer packets meanwhile"): "everybody waits for the slowest",
+    ("fork", "answer packets meanwhile"): "one process answers each socket's packets",
+    ("serial", "outlive a crash"): "handlers run in the server's own process",
+    ("thread", "outlive a crash"): "handlers run in the server's own process",
+    ("nonblocking", "outlive a crash"): "handlers run in the server's own process",
 }
 
 

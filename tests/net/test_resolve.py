@@ -1,6 +1,7 @@
 """From a host to the addresses to try, with resolvers of our own."""
 
 import socket
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from portside import net
 from portside.engine import sleep, timeout
 from portside.errors import AddressError, DeadlineError, Error, ResolveError
 from portside.names import IPAddress
+from portside.net.resolve import ask, reverse
 
 
 def answers(*texts):
@@ -127,3 +129,39 @@ def test_a_name_without_address_is_an_error_of_ours():
     with pytest.raises(Error) as caught:
         net.resolve("tcp", "no-such-host.invalid", 80)
     assert isinstance(caught.value, ResolveError)
+
+
+@pytest.mark.parametrize(
+    ("network", "ip"), [("udp4", "192.0.2.1"), ("udp6", "2001:db8::1")]
+)
+def test_a_network_of_packets_takes_its_addresses_only(network, ip):
+    found = net.resolve(network, "x", 80, answers("192.0.2.1", "2001:db8::1"))
+    assert found == [IPAddress(network, ip, 80)]
+    assert len(net.resolve(network, "", 80)) == 1
+
+
+def test_an_address_of_this_host_has_a_name():
+    assert reverse("127.0.0.1") == socket.getnameinfo(("127.0.0.1", 0), 0)[0]
+    with timeout(10):
+        assert reverse("::ffff:127.0.0.1") == reverse("127.0.0.1")
+
+
+def test_an_address_without_a_name_is_an_error_that_names_it():
+    with timeout(10), pytest.raises(Error) as caught:
+        reverse("fe80::1:2:3:4%1")
+    assert isinstance(caught.value, ResolveError | DeadlineError)
+    assert "fe80::1:2:3:4%1" in str(caught.value)
+
+
+def test_what_is_no_address_has_no_name():
+    with pytest.raises(AddressError):
+        reverse("localhost")
+
+
+def test_a_question_is_asked_right_here_where_nothing_bounds_it():
+    assert ask(threading.get_ident) == threading.get_ident()
+
+
+def test_a_question_is_asked_aside_where_there_is_a_timeout():
+    with timeout(10):
+        assert ask(threading.get_ident) != threading.get_ident()

@@ -5,8 +5,19 @@ import socket
 import pytest
 
 from portside.errors import AddressError, UnknownNetworkError
-from portside.names import Endpoint, IPAddress, PipeAddress
-from portside.net.target import endpoint_of, sockaddr_of
+from portside.names import (
+    Endpoint,
+    InheritedEndpoint,
+    IPAddress,
+    PipeAddress,
+    UnixAddress,
+)
+from portside.net.target import (
+    address_of,
+    endpoint_of,
+    sockaddr_of,
+    stream_endpoint_of,
+)
 
 TARGETS = {
     "network and place": (("tcp", "localhost:7"), ("tcp", "localhost", 7)),
@@ -22,7 +33,25 @@ TARGETS = {
     ),
 }
 
+BESIDE_IP = {
+    "network and path": (("unix", "/run/x"), UnixAddress("unix", "/run/x")),
+    "abstract": (("unixpacket", "@x"), UnixAddress("unixpacket", "@x")),
+    "one text": (("unix:/run/x", None), UnixAddress("unix", "/run/x")),
+    "path with marks": (("unix", "a://b"), UnixAddress("unix", "a://b")),
+    "address": ((UnixAddress("unix", "x"), None), UnixAddress("unix", "x")),
+    "descriptor": (("fd:3", None), InheritedEndpoint("fd", "3")),
+    "systemd": (("systemd:web", None), InheritedEndpoint("systemd", "web")),
+    "inherited": (
+        (InheritedEndpoint("fd", "3"), None),
+        InheritedEndpoint("fd", "3"),
+    ),
+}
+
 REFUSED = {
+    "two networks of paths": ("unix", "unix:/run/x", "'unix' is given already"),
+    "a path on tcp": ("tcp", "unix:/run/x", "'tcp' is given already"),
+    "no path": ("unix", "", "is empty"),
+    "path that is too long": (UnixAddress("unix", "a" * 108), None, "over the 107"),
     "place without network": ("localhost:7", None, "has no network"),
     "network without place": ("tcp", None, "has no network"),
     "two networks": ("tcp", "tcp://localhost:7", "'tcp' is given already"),
@@ -38,6 +67,28 @@ REFUSED = {
 @pytest.mark.parametrize(("given", "wanted"), TARGETS.values(), ids=TARGETS)
 def test_a_target_is_an_endpoint(given, wanted):
     assert endpoint_of(*given) == Endpoint(*wanted)
+
+
+@pytest.mark.parametrize(("given", "wanted"), BESIDE_IP.values(), ids=BESIDE_IP)
+def test_what_needs_no_lookup_is_its_own_endpoint(given, wanted):
+    assert endpoint_of(*given) == wanted
+    assert stream_endpoint_of(*given) == wanted
+
+
+@pytest.mark.parametrize("text", ["udp://:7", "udp4://:7", "udp6://:7", "unixgram:/x"])
+def test_a_network_of_packets_has_no_conns(text):
+    with pytest.raises(UnknownNetworkError, match="use listen_packet"):
+        stream_endpoint_of(text, None)
+
+
+def test_an_endpoint_without_network_has_no_conns():
+    with pytest.raises(UnknownNetworkError):
+        stream_endpoint_of(Endpoint("", "localhost", 7), None)
+
+
+def test_a_socket_modules_address_is_read_by_the_network():
+    assert address_of("tcp", ("::1", 7, 0, 0)) == IPAddress("tcp", "::1", 7)
+    assert address_of("unix", b"\0x") == UnixAddress("unix", "@x")
 
 
 @pytest.mark.parametrize(("target", "address", "told"), REFUSED.values(), ids=REFUSED)

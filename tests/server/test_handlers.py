@@ -4,7 +4,8 @@ import pytest
 
 from portside.errors import Error, HandlerError
 from portside.net import Conn
-from portside.server import Server, check_handler
+from portside.server import Server
+from portside.server.handlers import check_callable
 
 
 async def coroutine(conn: Conn) -> None: ...
@@ -61,12 +62,12 @@ TAKEN = [
 @pytest.mark.parametrize(("handler", "said"), REFUSED)
 def test_what_cannot_serve_is_refused_in_a_sentence(handler: object, said: str) -> None:
     with pytest.raises(HandlerError, match=said):
-        check_handler(handler)
+        check_callable(handler, "the conn")
 
 
 @pytest.mark.parametrize("handler", TAKEN)
 def test_whatever_takes_a_conn_can_serve(handler: object) -> None:
-    check_handler(handler)
+    check_callable(handler, "the conn")
 
 
 def test_a_server_refuses_it_before_it_listens() -> None:

@@ -66,7 +66,6 @@ class TestItsStart:
             ("tcp://127.0.0.1:70000", AddressError),
             ("tcp://::1:80", AddressError),
             ("tpc://127.0.0.1:80", AddressError),
-            ("127.0.0.1:80", AddressError),
             ("tcp://no-such-name.invalid:80", ResolveError),
         ],
     )

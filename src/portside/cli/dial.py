@@ -7,6 +7,7 @@ Fails    Failure: a mistake in what was typed; the connection could not be had, 
 
 import click
 
+from portside.cli.exchange import exchange
 from portside.cli.failure import (
     CANNOT_CONNECT,
     CANNOT_RESOLVE,
@@ -23,12 +24,15 @@ from portside.cli.units import Duration, duration_text
 from portside.errors import (
     AddressError,
     Error,
+    InUseError,
+    LimitError,
+    NotFoundError,
     RefusedError,
     ResolveError,
     TimedOutError,
 )
-from portside.names import Endpoint, parse_endpoint
-from portside.net import Conn
+from portside.names import AnyEndpoint, Endpoint, parse_endpoint
+from portside.net import Conn, PacketConn
 from portside.net import dial as connect
 
 __all__ = ["dial"]
@@ -36,6 +40,27 @@ __all__ = ["dial"]
 
 @click.command()
 @click.argument("endpoint", metavar="ENDPOINT")
+@click.option(
+    "-u",
+    "--udp",
+    is_flag=True,
+    show_envvar=True,
+    help="ENDPOINT is of UDP: what one read of stdin gives is a packet.",
+)
+@click.option(
+    "--unix",
+    is_flag=True,
+    show_envvar=True,
+    help="ENDPOINT is the path of a Unix socket.",
+)
+@click.option(
+    "--quiet-time",
+    type=Duration(above_zero=True),
+    default="1s",
+    show_default=True,
+    show_envvar=True,
+    help="With packets, which have no end: how long it is silent when stdin has ended.",
+)
 @click.option(
     "--timeout",
     type=Duration(above_zero=True),
@@ -51,58 +76,92 @@ __all__ = ["dial"]
     help="Try N times more while it is refused or times out.",
 )
 @click.option(
+    "--local",
+    metavar="HOST[:PORT]",
+    show_envvar=True,
+    help="Call from this address of this host, and this port; else the kernel chooses.",
+)
+@click.option(
     "--trace-calls",
     is_flag=True,
     show_envvar=True,
     help="Show every socket call and its result on stderr, as it happens.",
 )
-def dial(endpoint: str, *, timeout: float | None, retry: int, trace_calls: bool) -> int:
+def dial(
+    endpoint: str,
+    *,
+    udp: bool,
+    unix: bool,
+    quiet_time: float,
+    timeout: float | None,
+    retry: int,
+    local: str | None,
+    trace_calls: bool,
+) -> int:
     """Connect stdin and stdout to a peer.
 
-    ENDPOINT is [tcp://|tcp4://|tcp6://]HOST:PORT; a service's name may stand for the
-    port. What comes on stdin is sent, what the peer sends comes on stdout, byte for
-    byte. The end of stdin ends our direction (half-close); when the peer has ended, so
-    does this.
+    ENDPOINT is [tcp://|udp://]HOST:PORT (tcp4, tcp6, udp4, udp6 for one family); a
+    service's name may stand for the port. Or it is unix:PATH, or unix:@NAME. What comes
+    on stdin is sent, what the peer sends comes on stdout, byte for byte. The end of
+    stdin ends our direction (half-close); when the peer has ended, so does this.
+    Packets have no end: there, it is when nothing came for a while.
 
     \b
     Examples:
       portside dial 127.0.0.1:7007
       printf 'hello\\n' | portside dial localhost:echo
       printf 'GET / HTTP/1.0\\r\\n\\r\\n' | portside dial example.com:http
+      printf 'hello\\n' | portside dial -u localhost:echo
+      portside dial unix:/run/echo.sock
       portside dial [::1]:9000 --retry 10 --timeout 5s < request > answer
+      portside dial 127.0.0.1:7007 --local 127.0.0.2
 
     \b
     Exit status: 0 the peer has ended, 2 usage, 6 name not found, 7 refused or
     unreachable, 28 timed out, 56 reset by the peer, 130 Ctrl-C
     """
     show_logs(0)
-    place = _place(endpoint)
+    if udp and unix:
+        raise Failure("--udp and --unix: one of them", USAGE)
+    place = _place(endpoint, "udp" if udp else "unix" if unix else "tcp")
     with trace_if(trace_calls):
-        conn = _connect(place, timeout, retry)
+        conn = _connect(place, timeout, retry, local)
         try:
-            talk(conn)
+            if isinstance(conn, PacketConn):
+                exchange(conn, quiet_time)
+            else:
+                talk(conn)
+        except LimitError as error:
+            raise Failure(str(error), FAILED) from error
         except Error as error:
-            status = TIMED_OUT if isinstance(error, TimedOutError) else RESET
-            raise Failure(str(error), status) from error
+            raise Failure(str(error), _status(error)) from error
         except OSError as error:
             raise Failure(f"stdin or stdout: {error.strerror}", FAILED) from error
     return 0
 
 
-def _place(text: str) -> Endpoint:
+def _status(error: Error) -> int:
+    if isinstance(error, TimedOutError):
+        return TIMED_OUT
+    return CANNOT_CONNECT if isinstance(error, RefusedError) else RESET
+
+
+def _place(text: str, network: str) -> AnyEndpoint:
     try:
-        place = parse_endpoint(text, default_network="tcp")
+        place = parse_endpoint(text, default_network=network)
     except AddressError as error:
         hint = f" (write localhost:{text})" if text.isdecimal() else ""
         raise Failure(f"{error}{hint}", USAGE) from None
-    if not place.port:
+    if isinstance(place, Endpoint) and not place.port:
         raise Failure(f"endpoint {text!r}: which port? nobody listens at 0", USAGE)
     return place
 
 
-def _connect(place: Endpoint, timeout: float | None, retry: int) -> Conn:
+def _connect(
+    place: AnyEndpoint, timeout: float | None, retry: int, local: str | None
+) -> Conn | PacketConn:
     try:
-        return connect(place, timeout=timeout, attempts=retry + 1)
+        return connect(place, timeout=timeout, attempts=retry + 1, local=local)
     except AddressError as error:
         raise Failure(str(error), USAGE) from error
     except ResolveError as error:
@@ -110,10 +169,13 @@ def _connect(place: Endpoint, timeout: float | None, retry: int) -> Conn:
     except TimedOutError as error:
         bound = f" (--timeout {duration_text(timeout)})" if timeout else ""
         raise Failure(f"{error}{bound}", TIMED_OUT) from error
-    except RefusedError as error:
+    except (RefusedError, NotFoundError) as error:
         hint = (
             "nobody listens there" if retry else "nobody listens there (yet? --retry)"
         )
         raise Failure(f"{error}: {hint}", CANNOT_CONNECT) from error
+    except InUseError as error:
+        hint = " (--local without a port lets the kernel choose one)" if local else ""
+        raise Failure(f"{error}{hint}", CANNOT_CONNECT) from error
     except Error as error:
         raise Failure(str(error), CANNOT_CONNECT) from error

@@ -8,6 +8,7 @@ Fails    Failure: a mistake in what was typed, or the server could not start
 import contextlib
 import logging
 import os
+import shlex
 import shutil
 import sys
 import threading
@@ -24,11 +25,17 @@ from portside.cli.logs import show_logs
 from portside.cli.starting import could_not_start
 from portside.cli.trace import trace_if
 from portside.cli.units import Duration, duration_text
-from portside.cli.what import Service, parse_what
-from portside.errors import Error, HandlerError
+from portside.cli.what import What, parse_what
+from portside.errors import Error
 from portside.models import MODELS, WORKER_MODELS, Hybrid
 from portside.models.children import check_one_thread
-from portside.names import IPAddress, is_unspecified, join_host_port
+from portside.names import (
+    PACKET_NETWORKS,
+    Address,
+    IPAddress,
+    is_unspecified,
+    join_host_port,
+)
 from portside.server import Server, Settings, option_help
 from portside.services import SERVICES
 
@@ -55,6 +62,14 @@ def _settings_options(command: Command) -> Command:
         text = option_help(each.name)
         for other in fields(Settings):
             text = text.replace(f" {other.name}:", f" {_flag(other.name)}:")
+        if isinstance(default, bool):
+            command = click.option(
+                _flag(each.name),
+                is_flag=True,
+                show_envvar=True,
+                help=f"{text[:1].upper()}{text[1:]}.",
+            )(command)
+            continue
         command = click.option(
             _flag(each.name),
             type=_type(each),
@@ -130,10 +145,12 @@ def serve(
 ) -> int:
     """Serve handlers at endpoints until told to stop.
 
-    WHAT is a service (echo, discard ...), or a function of a conn of your own:
-    file.py:NAME or module:NAME. ENDPOINT is [tcp://|tcp4://|tcp6://]HOST:PORT; port 0
-    lets the system choose, no HOST is every address of this one. A service without
-    ENDPOINT listens at its well-known port.
+    WHAT is a service (echo, daytime ...), or a function of your own, of a conn or of a
+    packet: file.py:NAME or module:NAME. ENDPOINT is [tcp://|udp://]HOST:PORT (tcp4,
+    tcp6, udp4, udp6 for one family); without a network, all that the service speaks.
+    Port 0 lets the system choose, no HOST is every address of this one. Or it is
+    unix:PATH (unix:@NAME without a file), or a socket that was passed to this process:
+    fd:N, systemd:NAME. A service without ENDPOINT is at its well-known port.
 
     The first Ctrl-C (or SIGTERM) stops accepting and lets conversations go on for the
     grace; the second ends the process at once.
@@ -143,6 +160,7 @@ def serve(
       portside serve echo=127.0.0.1:7007
       portside serve echo=:7007 discard=:9009 --model fork
       portside serve app.py:chat=tcp6://[::1]:9000 --grace 30s
+      portside serve echo=unix:/run/echo.sock
       portside serve echo=localhost:0 --trace-calls
     """
     show_logs(verbose)
@@ -154,8 +172,8 @@ def serve(
     return 0
 
 
-def _serve(services: list[Service], settings: dict[str, Any], *, as_json: bool) -> None:
-    server = _make_server(services, settings)
+def _serve(wanted: list[What], settings: dict[str, Any], *, as_json: bool) -> None:
+    server = _make_server(wanted, settings)
     try:
         server.listen()
     except Error as error:
@@ -169,7 +187,7 @@ def _serve(services: list[Service], settings: dict[str, Any], *, as_json: bool) 
             raise Failure(str(error), CANNOT_START) from None
     announce = _announce_json if as_json else _announce
     try:
-        report = server.run(ready=lambda: announce(services, server))
+        report = server.run(ready=lambda: announce(wanted, server))
     except Error as error:
         raise Failure(str(error), FAILED) from error
     if as_json:
@@ -192,46 +210,44 @@ def _leave_threads() -> None:
         os._exit(0)
 
 
-def _make_server(services: list[Service], settings: dict[str, Any]) -> Server:
+def _make_server(wanted: list[What], settings: dict[str, Any]) -> Server:
     try:
         server = Server(**settings)
     except ValueError as error:
         name, _, reason = str(error).partition(" ")
         said = _flag(name) if name in settings else name
         raise Failure(f"{said} {reason}", USAGE) from None
-    for service in services:
-        try:
-            server.add(service.handler, service.endpoint)
-        except HandlerError as error:
-            raise Failure(f"{service.name}: {error}", USAGE) from None
+    for each in wanted:
+        server.add(each.service, each.endpoint)
     return server
 
 
-def _announce(services: list[Service], server: Server) -> None:
+def _announce(wanted: list[What], server: Server) -> None:
     model, most = server.model.name, str(server.max_connections)
     if (workers := server.model.workers) is not None:
         model = f"{model} ({workers} worker{'s' if workers > 1 else ''})"
     rows = [
-        (service.name, f"{address.network}://{address}", model, most)
-        for service, address in _places(services, server)
+        (name, address.endpoint_text, model, _most(address, most))
+        for name, address in _places(wanted, server)
     ]
     _render.table(("service", "endpoint", "model", "max connections"), rows)
     near = _dialable(server.addresses[0])
+    if server.addresses[0].network in PACKET_NETWORKS:
+        near = f"-u {near}"
     _render.say(
         f"\ntry it:  printf 'hello\\n' | {_this_command()} dial {near}\n"
         f"Ctrl-C stops: first drains, second cuts"
     )
 
 
-def _announce_json(services: list[Service], server: Server) -> None:
+def _announce_json(wanted: list[What], server: Server) -> None:
     places = [
         {
-            "service": service.name,
-            "endpoint": f"{address.network}://{address}",
-            "host": address.host,
-            "port": address.port,
+            "service": name,
+            "endpoint": address.endpoint_text,
+            **_json_parts(address),
         }
-        for service, address in _places(services, server)
+        for name, address in _places(wanted, server)
     ]
     _render.json_line(
         {
@@ -245,12 +261,10 @@ def _announce_json(services: list[Service], server: Server) -> None:
     )
 
 
-def _places(
-    services: list[Service], server: Server
-) -> Iterator[tuple[Service, IPAddress]]:
-    for service, listener in zip(services, server.listeners, strict=True):
-        for address in listener.addresses:
-            yield service, address
+def _places(wanted: list[What], server: Server) -> Iterator[tuple[str, Address]]:
+    names = {id(each.service): each.name for each in wanted}
+    for service, address in server.doors.served:
+        yield names[id(service)], address
 
 
 def _this_command() -> str:
@@ -260,11 +274,24 @@ def _this_command() -> str:
     return os.path.relpath(sys.argv[0])
 
 
-def _dialable(address: IPAddress) -> str:
+def _json_parts(address: Address) -> dict[str, str | int]:
+    if isinstance(address, IPAddress):
+        return {"host": address.host, "port": address.port}
+    return {"path": str(address)}
+
+
+def _most(address: Address, most: str) -> str:
+    """Return how many connections there may be at once; packets have none."""
+    return "" if address.network in PACKET_NETWORKS else most
+
+
+def _dialable(address: Address) -> str:
     """Return the address as somebody on this host dials it."""
+    if not isinstance(address, IPAddress):
+        return shlex.quote(address.endpoint_text)
     if not is_unspecified(address.ip):
         return str(address)
-    host = {"tcp4": "127.0.0.1", "tcp6": "::1"}.get(address.network, "localhost")
+    host = {"4": "127.0.0.1", "6": "::1"}.get(address.network[-1], "localhost")
     return join_host_port(host, address.port)
 
 

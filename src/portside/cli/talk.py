@@ -22,7 +22,7 @@ from portside.engine import Event, cancel, spawn, timeout, wait_read, wait_write
 from portside.errors import BrokenError, Cancelled, ClosedError, DeadlineError, Error
 from portside.net import Conn
 
-__all__ = ["talk"]
+__all__ = ["CHUNK_BYTES", "read_in", "talk", "write_out"]
 
 CHUNK_BYTES = 65536
 """What a pipe holds on Linux, pipe(7)."""
@@ -43,7 +43,7 @@ def talk(conn: Conn) -> None:
     sending = spawn(_send_all, conn, failures, ended, name="stdin")
     try:
         for chunk in conn:
-            if not _write_out(chunk):
+            if not write_out(chunk):
                 return
     except ClosedError:
         pass  # the sending gave up, and says why below
@@ -63,7 +63,7 @@ def talk(conn: Conn) -> None:
 
 def _send_all(conn: Conn, failures: list[OSError], ended: Event) -> None:
     try:
-        while data := _read_in():
+        while data := read_in():
             conn.write(data)
         conn.close_write()
     except (Cancelled, ClosedError):
@@ -77,16 +77,17 @@ def _send_all(conn: Conn, failures: list[OSError], ended: Event) -> None:
         ended.set()
 
 
-def _read_in() -> bytes:
+def read_in(max_bytes: int = CHUNK_BYTES) -> bytes:
+    """Wait for stdin and return what is there; nothing at its end."""
     while True:
         wait_read(0)
         try:
-            return os.read(0, CHUNK_BYTES)
+            return os.read(0, max_bytes)
         except BlockingIOError:
             continue  # somebody else took it, or made it non-blocking
 
 
-def _write_out(data: bytes) -> bool:
+def write_out(data: bytes) -> bool:
     """Write all of data to stdout; return False when nobody reads there any more."""
     with memoryview(data) as view:
         written = 0

@@ -1,7 +1,7 @@
 """Read what is to be served, and where: ``WHAT[=ENDPOINT]``.
 
 In       text that a person wrote: echo, echo=:7007, app.py:chat=tcp4://127.0.0.1:9000
-Out      a handler, its name, an endpoint
+Out      a service, its name, an endpoint
 Fails    Failure (usage): no such service, no such file, no endpoint ...
 
 A service has neither a colon nor a slash in its name, so the first ``=`` ends it. In
@@ -13,13 +13,13 @@ import re
 from dataclasses import dataclass
 
 from portside.cli.failure import USAGE, Failure
-from portside.errors import AddressError
-from portside.names import Endpoint, parse_endpoint, service_port
+from portside.errors import AddressError, HandlerError
+from portside.names import AnyEndpoint, Endpoint, parse_endpoint
 from portside.names.closest import did_you_mean
-from portside.server import Handler
+from portside.server import Service, service_of
 from portside.services import SERVICES
 
-__all__ = ["Service", "parse_what"]
+__all__ = ["What", "parse_what"]
 
 _LOADED = re.compile(
     r"(?P<place>.+?\.py|.+?):(?P<name>[^\W\d][\w.]*)(?:=(?P<endpoint>.*))?"
@@ -27,32 +27,32 @@ _LOADED = re.compile(
 
 
 @dataclass(frozen=True)
-class Service:
+class What:
     """What is served where.
 
     Attributes:
         name: what the person called it: echo, app.py:chat.
-        handler: what is called with each conn.
-        endpoint: where to listen.
+        service: what answers there.
+        endpoint: where to hear; without a network, by every transport of the service.
     """
 
     name: str
-    handler: Handler
-    endpoint: Endpoint
+    service: Service
+    endpoint: AnyEndpoint
 
 
-def parse_what(text: str) -> Service:
-    """Return the handler and the endpoint that text names.
+def parse_what(text: str) -> What:
+    """Return the service and the endpoint that text names.
 
     Raises:
         Failure: it names none.
     """
     name, has_endpoint, place = text.partition("=")
     if ":" not in name and "/" not in name:
-        handler = _service(name)
+        service = _service(name)
         if has_endpoint:
-            return Service(name, handler, _endpoint(name, place))
-        return Service(name, handler, Endpoint("tcp", "", service_port(name, "tcp")))
+            return What(name, service, _endpoint(name, service, place))
+        return What(name, service, Endpoint("", "", service.port))
     match = _LOADED.fullmatch(text)
     if match is None:
         raise Failure(
@@ -68,11 +68,14 @@ def parse_what(text: str) -> Service:
         )
     from portside.cli.load import load
 
-    endpoint = _endpoint(name, match["endpoint"])
-    return Service(name, load(match["place"], match["name"]), endpoint)
+    try:
+        service = service_of(load(match["place"], match["name"]))
+    except HandlerError as error:
+        raise Failure(f"{name}: {error}", USAGE) from None
+    return What(name, service, _endpoint(name, service, match["endpoint"]))
 
 
-def _service(name: str) -> Handler:
+def _service(name: str) -> Service:
     if name in SERVICES:
         return SERVICES[name]
     hint = did_you_mean(name, SERVICES)
@@ -83,9 +86,15 @@ def _service(name: str) -> Handler:
     )
 
 
-def _endpoint(name: str, place: str) -> Endpoint:
+def _endpoint(name: str, service: Service, place: str) -> AnyEndpoint:
     try:
-        return parse_endpoint(place, default_network="tcp")
+        endpoint = parse_endpoint(place)
     except AddressError as error:
         hint = f" (write {name}=:{place})" if place.isdecimal() else ""
         raise Failure(f"{name}: {error}{hint}", USAGE) from None
+    try:
+        if endpoint.network:
+            service.check_network(endpoint.network)
+    except HandlerError as error:
+        raise Failure(f"{name}: {error}", USAGE) from None
+    return endpoint

@@ -23,7 +23,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from portside.engine import now, unwatch, watch
+from portside.engine import current, now, unwatch, watch
 from portside.errors import Cancelled
 from portside.models.children import (
     Child,
@@ -59,6 +59,9 @@ class Fork:
     """The pidfd of its child, in the place of the connection that was handed over."""
 
     workers: int | None = None
+
+    packet_lines = 1
+    """One child for each socket that hears packets, as long as the server runs."""
 
     def __init__(self) -> None:
         self._children: Children | None = None
@@ -148,7 +151,7 @@ class Fork:
     def _told_to_end(self, parent: int, grace: float) -> None:
         assert self._cut_flag is not None
         if self._cut_flag[0]:
-            raise Cancelled
+            _cut()
         if os.getppid() != parent:  # it was killed: the grace begins
             signal.setitimer(signal.ITIMER_REAL, max(grace, 0.001), KILL_SECONDS)
 
@@ -180,5 +183,6 @@ def _tell_end(work: Work, child: Child, code: int) -> None:
     work.ended(child.task, cut=cut)
 
 
-def _cut(number: int, frame: object) -> None:
+def _cut(*_: object) -> None:
+    current().cancel()  # or a group around would take it for its own and forgive it
     raise Cancelled

@@ -88,6 +88,7 @@ class Hybrid:
         self.workers: int | None = workers
         self.max_connections = worker.max_connections
         self.descriptors_per_connection = worker.descriptors_per_connection
+        self.packet_lines = worker.packet_lines
         self._worker = worker
         self._places = [_Place(number) for number in range(workers)]
         self._children: Children | None = None

@@ -75,6 +75,8 @@ class Model(Protocol):
         max_connections: at once, if nobody says otherwise; None for what the
             descriptors allow.
         descriptors_per_connection: what a connection costs the accepting process.
+        packet_lines: on how many lines of execution the packets of one socket are
+            answered, as long as the server runs; 0 where who accepts does it.
         workers: how many processes accept, each with as many connections as it can
             bear; None where the server's own process does.
     """
@@ -84,6 +86,7 @@ class Model(Protocol):
     runs_inline: bool
     max_connections: int | None
     descriptors_per_connection: int
+    packet_lines: int
     workers: int | None
 
     def call(self, function: Callable[[], Result]) -> Result:

@@ -29,6 +29,9 @@ class Nonblocking:
     descriptors_per_connection = 1
     workers: int | None = None
 
+    packet_lines = 1
+    """Packets are answered inline; while a handler waits, another line takes over."""
+
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as the first task of a hub."""
         result: Result = Hub().run(function)

@@ -26,6 +26,9 @@ class Serial:
     descriptors_per_connection = 1
     workers: int | None = None
 
+    packet_lines = 0
+    """Packets are answered by who accepts, between two conversations."""
+
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as it is: waiting blocks the thread."""
         return function()

@@ -29,6 +29,9 @@ class Thread:
     """The connection, and the eventfd that can wake its thread."""
     workers: int | None = None
 
+    packet_lines = 8
+    """How many threads answer the packets of one socket: a guess, never measured."""
+
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the server's main line as it is: waiting blocks the thread."""
         return function()

@@ -13,7 +13,8 @@ How it can end::
                     something that nobody read: then the kernel resets (RFC 2525, 2.17)
     close(linger=)  the same, but first what the peer still sends is read, so that no
                     reset can destroy what is on its way to it
-    abort           both end at once with a reset; what is unsent is dropped
+    abort           both end at once with a reset; what is unsent is dropped. The kernel
+                    tells none to the peer of a Unix socket: it sees an end
     detach          the handler returns and the conn stays open: somebody else closes it
 """
 
@@ -29,6 +30,7 @@ from portside.names import Address, FiveTuple, IPAddress
 from portside.net import options
 from portside.net.framing import Framing
 from portside.net.located import located_as
+from portside.net.passing import Passing
 from portside.net.reading import MAX_LINE_BYTES, Reading
 from portside.net.stream import ByteStream
 from portside.net.writing import Writing
@@ -39,7 +41,7 @@ LINGER_BYTES = 65536
 """What a lingering close reads and drops at the most; after that it only waits."""
 
 
-class Conn(Framing):
+class Conn(Framing, Passing):
     """A connection: reliable, ordered bytes to and from one peer.
 
     All calls may come from any thread or task. Reads wait for each other, writes wait
@@ -64,7 +66,7 @@ class Conn(Framing):
 
     @property
     def network(self) -> str:
-        """The network: tcp, tcp4, tcp6, pipe."""
+        """The network: tcp, tcp4, tcp6, unix, unixpacket, pipe."""
         return self._stream.network
 
     @property
@@ -82,7 +84,8 @@ class Conn(Framing):
         """What names this traffic: protocol, both addresses, both ports.
 
         Raises:
-            Error: the ends have no addresses and ports, as those of a pipe.
+            Error: the ends have no addresses and ports, as those of a pipe or a Unix
+                socket.
         """
         local, remote = self.local_address, self.remote_address
         if not isinstance(local, IPAddress) or not isinstance(remote, IPAddress):

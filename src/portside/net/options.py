@@ -8,12 +8,14 @@ Fails    OSError as the kernel gives it
 import math
 import socket
 import struct
+import sys
 
 from portside.errors import Error
 
 __all__ = [
     "KEEP_ALIVE_COUNT",
     "KEEP_ALIVE_SECONDS",
+    "dropped_packets",
     "peer_credentials",
     "prepare_stream",
     "set_buffer_sizes",
@@ -26,6 +28,18 @@ KEEP_ALIVE_SECONDS = 15.0
 
 KEEP_ALIVE_COUNT = 9
 """Probes without an answer before the peer is given up."""
+
+
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("9I")  # linux/sock_diag.h: the last is the packets dropped
+
+
+def dropped_packets(sock: socket.socket) -> int:
+    """Return how many packets the receive buffer had no room for; 0 if not Linux."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    raw = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(raw)[-1])
 
 
 def prepare_stream(sock: socket.socket) -> None:

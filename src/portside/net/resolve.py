@@ -1,8 +1,8 @@
-"""Turn a host into the addresses to try.
+"""Turn a host into the addresses to try, and an address into a name.
 
 In       a host (a name, an address, or nothing) and a port
-Out      addresses, in the order in which they are to be tried
-Source   getaddrinfo(3)
+Out      addresses, in the order in which they are to be tried; for an address its name
+Source   getaddrinfo(3), getnameinfo(3)
 Holds    nothing; at most `MAX_RESOLVING` lookups run at once
 Fails    ResolveError: the name has no address of this network, or nobody answered;
          DeadlineError, Cancelled: the lookup goes on alone and is forgotten
@@ -10,16 +10,21 @@ Fails    ResolveError: the name has no address of this network, or nobody answer
 ``getaddrinfo`` cannot be interrupted. Where the caller is bound by a deadline, or
 shares its thread with other tasks, it runs on a thread of its own; else right here, so
 that a process that must not have a second thread does not get one.
+
+The order is the one in which they were answered, by the system or by a resolver of the
+caller's own. `ranking` says why that is, and what the order means.
 """
 
 import socket
 from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from portside.engine import Offloader, checkpoint, may_block
 from portside.errors import AddressError, ResolveError, from_os_error
 from portside.names import IPAddress, parse_ip
+from portside.net.target import sockaddr_of
 
-__all__ = ["MAX_RESOLVING", "Resolver", "resolve"]
+__all__ = ["MAX_RESOLVING", "Resolver", "ask", "resolve", "reverse"]
 
 MAX_RESOLVING = 8
 """Lookups at once: a guess, never measured."""
@@ -29,7 +34,8 @@ Resolver = Callable[[str, str], Sequence[str]]
 
 _offload = Offloader(MAX_RESOLVING)
 
-_FAMILIES = {"tcp4": socket.AF_INET, "tcp6": socket.AF_INET6}
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 def resolve(
@@ -45,7 +51,7 @@ def resolve(
         ResolveError: no address of this network.
     """
     if not host:
-        host = "::1" if network == "tcp6" else "127.0.0.1"
+        host = "::1" if network.endswith("6") else "127.0.0.1"
     try:
         return _resolve(network, host, port, resolver)
     except OSError as error:
@@ -55,6 +61,41 @@ def resolve(
         raise located from error
 
 
+def reverse(ip: str) -> str:
+    """Return the name that the system has for an address, from a file or from DNS.
+
+    Anybody may name an address of his own as he likes: it is a hint to people, and
+    proves nothing.
+
+    Raises:
+        ResolveError: it has none.
+        AddressError: it is not an address, or its zone is not on this host.
+    """
+    address = IPAddress("udp", ip, 0)
+    try:
+        name, _ = ask(socket.getnameinfo, sockaddr_of(address), socket.NI_NAMEREQD)
+    except OSError as error:
+        located = from_os_error(error, op="resolve", network="", remote=address.host)
+        if located is error:
+            raise
+        raise located from error
+    return str(name)
+
+
+def ask(
+    function: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs
+) -> Answer:
+    """Call what blocks while it asks somebody, where it holds up nobody.
+
+    Raises:
+        DeadlineError: the bound of a block around came first.
+        Cancelled: this task is told to end.
+    """
+    if checkpoint() is None and may_block():
+        return function(*args, **kwargs)
+    return _offload(function, *args, **kwargs)
+
+
 def _resolve(
     network: str, host: str, port: int, resolver: Resolver | None
 ) -> list[IPAddress]:
@@ -62,13 +103,11 @@ def _resolve(
         texts: Sequence[str] = [ip]
     elif resolver is not None:
         texts = resolver(host, network)
-    elif checkpoint() is None and may_block():
-        texts = _ask_system(host, network)
     else:
-        texts = _offload(_ask_system, host, network)
+        texts = ask(_ask_system, host, network)
     addresses = [_address(network, text, port) for text in texts]
-    if network in _FAMILIES:
-        wants_ipv6 = network == "tcp6"
+    if network.endswith(("4", "6")):
+        wants_ipv6 = network.endswith("6")
         addresses = [each for each in addresses if each.is_ipv6 == wants_ipv6]
     if not addresses:
         raise ResolveError(f"{host!r} has no address for network {network}")
@@ -76,7 +115,8 @@ def _resolve(
 
 
 def _ask_system(host: str, network: str) -> list[str]:
-    family = _FAMILIES.get(network, socket.AF_UNSPEC)
+    families = {"4": socket.AF_INET, "6": socket.AF_INET6}
+    family = families.get(network[-1:], socket.AF_UNSPEC)
     try:
         found = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)
     except UnicodeError as error:

@@ -3,7 +3,8 @@
 What flows in are handlers and endpoints; conversations flow through the model, and a
 report flows out.
 
-In reading order: `settings` (all that can be set), `handlers` (what can serve),
+In reading order: `settings` (all that can be set), `handlers` and `service` (what can
+serve), `guard` and `packets` (who answers packets, and which), `doors` (where), then
 `capacity` and `accept` (who comes in), `conversation` and `linger` (one handler with
 one conn, to the last byte), `live` (all of them, and the report), `signals`,
 `ip_table` and `tally` (what several workers count together), `serving` (what one
@@ -13,19 +14,28 @@ process does for a server, and what its model asks for), `server` (all together)
 May import `models`, `net` and what lies below.
 """
 
-from portside.server.handlers import Handler, check_handler
 from portside.server.live import Report, State
 from portside.server.serve import serve
 from portside.server.server import Server
+from portside.server.service import (
+    Handler,
+    PacketHandler,
+    Service,
+    packet_handler,
+    service_of,
+)
 from portside.server.settings import Settings, option_help
 
 __all__ = [
     "Handler",
+    "PacketHandler",
     "Report",
     "Server",
+    "Service",
     "Settings",
     "State",
-    "check_handler",
     "option_help",
+    "packet_handler",
     "serve",
+    "service_of",
 ]

@@ -1,7 +1,8 @@
 """Accept the conns of all listeners of a server, whatever goes wrong.
 
-In       listeners, each with its handler; a capacity
-Out      the next conversation, or None once the server stops
+In       listeners, each with its handler; a capacity; the doors of packets, where who
+         accepts is to answer them
+Out      the next conn, the next door where somebody is wanted, or None at the stop
 Source   accept(2), "Error handling"; field experience of nginx, Go, libuv
 Holds    one spare descriptor, and how long to pause
 Fails    Error: an errno of accept that no pause can cure
@@ -18,26 +19,24 @@ frees what was missing, and ends the pause.
 
 import contextlib
 import errno
-import logging
 import os
+from collections import deque
+from collections.abc import Sequence
 
 from portside.engine import Task, current, now, park, wait_accept
 from portside.errors import ClosedError, DeadlineError, Error, WouldBlockError
 from portside.net import Conn, Listener
 from portside.net.listener import PASSED_OVER
+from portside.server.bounded_log import BoundedLog
 from portside.server.capacity import Capacity
-from portside.server.handlers import Handler
+from portside.server.packets import PacketDoor
+from portside.server.service import Handler
 
 __all__ = ["Acceptor"]
-
-_log = logging.getLogger("portside.server")
 
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 1.0
 """As Go's http.Server."""
-
-LOG_SECONDS = 1.0
-"""Troubles of one kind are told once in this time, with their number."""
 
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 _NO_MEMORY = (errno.ENOBUFS, errno.ENOMEM)
@@ -50,10 +49,14 @@ class Acceptor:
         self,
         doors: list[tuple[Listener, Handler]],
         capacity: Capacity,
+        packet_doors: Sequence[PacketDoor] = (),
         *,
         refuse: bool,
     ) -> None:
         self._doors = doors
+        self._packet_doors = packet_doors
+        # Where somebody is wanted, and from when on.
+        self._wanted: deque[tuple[float, PacketDoor]] = deque()
         self._capacity = capacity
         self._refuse = refuse
         self._is_stopping = False
@@ -61,11 +64,12 @@ class Acceptor:
         self._pause = FIRST_PAUSE_SECONDS
         self._paused_until = 0.0
         self._spare: int | None = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        # By what was done: how many were not told, and when the next one is.
-        self._told: dict[str, tuple[int, float]] = {}
+        self._troubles = BoundedLog()
 
-    def accept(self) -> tuple[Conn, Handler] | None:
+    def accept(self) -> tuple[Conn, Handler] | PacketDoor | None:
         """Wait for a client for whom there is a place; None once it stops.
+
+        Where it was given doors of packets, one that has some is returned as well.
 
         Raises:
             Error: accept fails in a way that waiting does not cure.
@@ -94,6 +98,11 @@ class Acceptor:
         for listener, _ in tuple(self._doors):
             listener.close()
 
+    def call_at(self, door: PacketDoor, moment: float = 0.0) -> None:
+        """Let an accept return this door, now or at a moment; from any thread."""
+        self._wanted.append((moment, door))
+        self.look_again()
+
     def look_again(self) -> None:
         """End a pause, or a wait for a place; from any thread."""
         if (task := self._task) is not None:
@@ -106,39 +115,62 @@ class Acceptor:
         wanted = FIRST_PAUSE_SECONDS if is_new else 2 * self._pause
         self._pause = min(wanted, LONGEST_PAUSE_SECONDS)
         self._paused_until = now() + self._pause
-        self._tell(why, "accepting pauses")
+        self._troubles.warn(why, "accepting pauses")
         with contextlib.suppress(DeadlineError):
             park(self._paused_until)
 
     def close(self) -> None:
         """Give the spare descriptor back."""
-        if self._spare is not None:
-            os.close(self._spare)
-            self._spare = None
+        spare, self._spare = self._spare, None  # whoever takes it off closes it
+        if spare is not None:
+            os.close(spare)
 
     def _may_admit(self) -> bool:
         has_place = self._refuse or not self._capacity.is_full
         return has_place and not self._is_stopping
 
-    def _wait_for_one(self) -> tuple[Conn, Handler] | None:
+    def _wait_for_one(self) -> tuple[Conn, Handler] | PacketDoor | None:
         while not self._is_stopping:
-            if not self._may_admit():
-                park()
-                continue
+            if (door := self._next_wanted()) is not None:
+                return door
+            hearing = {
+                door.packets.fileno(): door
+                for door in self._packet_doors
+                if not door.packets.closed
+            }
             try:
-                ready = wait_accept(
-                    [n for door, _ in self._doors for n in door.filenos()]
-                )
+                if not self._may_admit() and not hearing:
+                    park(self._wanted_from())
+                    continue
+                numbers = [n for door, _ in self._doors for n in door.filenos()]
+                if not self._may_admit():
+                    numbers.clear()
+                ready = wait_accept([*numbers, *hearing], self._wanted_from())
+                # After the client that is admitted now, and each before the next one.
+                self._wanted.extend((0.0, hearing[n]) for n in ready if n in hearing)
                 # Another worker may have taken the last place meanwhile.
                 if ready and self._may_admit():
                     admitted = self._look(ready)
                     if admitted is not None:
                         return admitted
+            except DeadlineError:
+                pass  # of a door that is wanted from now on
             except ClosedError:  # by a stop, or by somebody else
                 self._doors = [door for door in self._doors if not door[0].closed]
                 if not self._doors:
                     break
         return None
+
+    def _next_wanted(self) -> PacketDoor | None:
+        present = now()
+        for wanted in tuple(self._wanted):
+            if wanted[0] <= present:
+                self._wanted.remove(wanted)
+                return wanted[1]
+        return None
+
+    def _wanted_from(self) -> float | None:
+        return min((moment for moment, _ in self._wanted), default=None)
 
     def _look(self, ready: set[int]) -> tuple[Conn, Handler] | None:
         # Who was served goes to the end of the line, so that one busy listener does not
@@ -159,11 +191,11 @@ class Acceptor:
             if self._capacity.is_full and self._refuse:
                 conn.abort()
                 most = self._capacity.max_connections
-                self._tell(_ends(conn), f"refused, at max_connections={most}")
+                self._troubles.warn(_ends(conn), f"refused, at max_connections={most}")
             elif not self._capacity.take(conn.remote_address):
                 conn.close()
                 share = self._capacity.max_connections_per_ip
-                self._tell(
+                self._troubles.warn(
                     _ends(conn), f"turned away, at max_connections_per_ip={share}"
                 )
             else:
@@ -183,15 +215,6 @@ class Acceptor:
             listener.accept_nowait().abort()
         with contextlib.suppress(OSError):
             self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-
-    def _tell(self, where: str, then: str) -> None:
-        untold, log_from = self._told.get(then, (0, 0.0))
-        if now() < log_from:
-            self._told[then] = (untold + 1, log_from)
-            return
-        more = f" ({untold} more like this before)" if untold else ""
-        _log.warning("%s: %s%s", where, then, more)
-        self._told[then] = (0, now() + LOG_SECONDS)
 
 
 def _ends(conn: Conn) -> str:

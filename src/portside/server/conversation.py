@@ -23,7 +23,8 @@ from portside.errors import (
     TimedOutError,
 )
 from portside.net import Conn
-from portside.server.handlers import Handler, handler_name
+from portside.server.handlers import handler_name
+from portside.server.service import Handler
 
 __all__ = ["Conversation"]
 
@@ -45,6 +46,9 @@ _CONN_WENT = (
 
 class Conversation:
     """A conn, its handler, and what became of them."""
+
+    is_counted = True
+    """It is a client's: the report counts it."""
 
     def __init__(
         self, conn: Conn, handler: Handler, on_end: Callable[["Conversation"], None]
@@ -95,6 +99,23 @@ class Conversation:
         self.conn.drain()
         if self._task is not None:
             self._task.cancel(at=cut_at)
+
+    def descriptors(self) -> set[int]:
+        """Return what it needs in a process of its own."""
+        return {self.conn.fileno()}
+
+    def hand_over(self) -> None:
+        """Close this process's copy of the conn: a child serves it."""
+        self.conn.abandon()
+
+    def refuse(self) -> None:
+        """Turn the client away: there is nobody to serve it."""
+        self.conn.abort()
+
+    @property
+    def is_given_away(self) -> bool:
+        """Whether its handler has returned and left the conn to somebody else."""
+        return self.has_returned and self.conn.detached
 
     def cut(self) -> None:
         """End a conn that its handler gave away."""

@@ -1,25 +1,23 @@
 """Whether an object can serve as a handler: asked before the first client comes.
 
 In       anything
-Out      a return if it is a function of a conn
+Out      a return if it is a function of one argument, that waits by itself
 Fails    HandlerError, in one sentence
 """
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from portside.errors import HandlerError
-from portside.net import Conn
 
-__all__ = ["Handler", "check_handler", "handler_name"]
-
-Handler = Callable[[Conn], object]
-"""Holds the conversation with one peer; its return ends the stream."""
+__all__ = ["check_callable", "handler_name"]
 
 
-def check_handler(handler: Any) -> None:
-    """Return if handler can be called with a conn.
+def check_callable(handler: Any, argument: str) -> None:
+    """Return if handler can be called with one argument.
+
+    Args:
+        argument: what it will be given, in words: "the conn".
 
     Raises:
         HandlerError: it cannot, or calling it would only make a coroutine.
@@ -38,7 +36,7 @@ def check_handler(handler: Any) -> None:
         )
     if inspect.isgeneratorfunction(body):
         raise HandlerError(
-            f"handler {name}: is a generator, it has a yield; write to the conn"
+            f"handler {name}: is a generator, it has a yield; call what {argument} has"
         )
     try:
         signature = inspect.signature(handler)
@@ -48,7 +46,7 @@ def check_handler(handler: Any) -> None:
         signature.bind(None)
     except TypeError:
         raise HandlerError(
-            f"handler {name}{signature}: must take one argument, the conn"
+            f"handler {name}{signature}: must take one argument, {argument}"
         ) from None
 
 

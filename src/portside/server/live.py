@@ -9,10 +9,10 @@ Fails    never
 import threading
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from portside.engine import Event, Task, current, park
 from portside.errors import DeadlineError
-from portside.server.conversation import Conversation
 
 __all__ = ["Live", "Report", "State"]
 
@@ -44,6 +44,31 @@ class Report:
         return f"{self.finished} finished, {self.cut} cut, {self.abandoned} abandoned"
 
 
+class _Conversation(Protocol):
+    was_cut: bool
+    has_returned: bool
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a client's."""
+
+    @property
+    def is_given_away(self) -> bool:
+        """Whether its handler has left it to somebody else."""
+
+    def serve_as(self, draining: Event) -> None:
+        """Let it know when the server stops."""
+
+    def drain(self, cut_at: float) -> None:
+        """Tell it that the server stops, and when it will be cut."""
+
+    def cut(self) -> None:
+        """End what its handler gave away."""
+
+    def runs_on(self, task: Task) -> bool:
+        """Whether task is in its handler now."""
+
+
 class Live:
     """The conversations that have not ended."""
 
@@ -52,7 +77,7 @@ class Live:
         self.cut_at: float | None = None
         self.is_cutting = False  # by a signal, before the drain could begin
         self._mutex = threading.Lock()  # guards all below
-        self._open: set[Conversation] = set()
+        self._open: set[_Conversation] = set()
         self._finished = 0
         self._cut = 0
         self._abandoned = 0
@@ -61,7 +86,7 @@ class Live:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, conversation: Conversation) -> None:
+    def add(self, conversation: _Conversation) -> None:
         """Begin: it shares our draining event, also if that is set already."""
         conversation.serve_as(self.draining)
         with self._mutex:
@@ -70,14 +95,14 @@ class Live:
         if cut_at is not None:
             conversation.drain(cut_at)
 
-    def remove(self, conversation: Conversation) -> None:
+    def remove(self, conversation: _Conversation) -> None:
         """End: counted, if the server is stopping."""
         with self._mutex:
             self._open.discard(conversation)
             is_stopping = self.cut_at is not None or self.is_cutting
             if is_stopping and conversation.was_cut:
                 self._cut += 1
-            elif is_stopping:
+            elif is_stopping and conversation.is_counted:
                 self._finished += 1
             waiter = self._waiter
         if waiter is not None:
@@ -102,7 +127,7 @@ class Live:
     def cut_detached(self) -> None:
         """End the conns that were given away by their handlers."""
         for conversation in tuple(self._open):
-            if conversation.has_returned and conversation.conn.detached:
+            if conversation.is_given_away:
                 conversation.cut()
 
     def wait(self, until: float | None) -> None:
@@ -124,7 +149,9 @@ class Live:
         """Return how those ended that were open when the stop began."""
         with self._mutex:
             abandoned = sum(not each.has_returned for each in self._open)
-            lingering = len(self._open) - abandoned  # handled, and on their way
+            lingering = sum(  # handled, and on their way
+                each.has_returned and each.is_counted for each in self._open
+            )
             return Report(
                 self._finished + lingering, self._cut, self._abandoned + abandoned
             )

@@ -31,7 +31,7 @@ from portside.engine import (
 )
 from portside.errors import DeadlineError
 from portside.models.children import flush_streams
-from portside.net import Listener
+from portside.server.doors import Doors
 from portside.server.live import Report
 
 __all__ = ["Process", "Served"]
@@ -51,8 +51,8 @@ class Served(Protocol):
     """What the process runs: a server."""
 
     @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """What it listens with."""
+    def doors(self) -> Doors:
+        """What it hears at."""
 
     def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
         """Stop at SIGINT and SIGTERM inside."""
@@ -71,6 +71,7 @@ class Process:
         ours, theirs = socket.socketpair()
         self._ours = ours
         self._is_told = False
+        self._doors = server.doors
         flush_streams()
         try:
             self._pid = os.fork()
@@ -88,13 +89,13 @@ class Process:
             os.waitpid(self._pid, 0)
             raise RuntimeError("the server's process did not start: see the log")
         ours.setblocking(False)
-        for listener in server.listeners:
-            listener.abandon()
+        server.doors.abandon()
 
     def begin_stop(self, grace: float) -> None:
         """Tell it to stop; again is silent."""
         if not self._is_told:
             self._is_told = True
+            self._doors.remove_files()  # the child has no right to: it made none
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._ours.send(json.dumps({"grace": grace}).encode())
 
@@ -146,8 +147,7 @@ def _serve(
     try:
         ours.close()
         control = Descriptor(theirs)  # so that the conversations' children drop it
-        numbers = {n for listener in server.listeners for n in listener.filenos()}
-        abandon_all(keep=numbers | {control.number})
+        abandon_all(keep=server.doors.descriptors() | {control.number})
         control.socket.send(_READY)
         with unbounded(), server.hearing_signals():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's

@@ -8,14 +8,16 @@ Fails    as `Server` does at the start
 from typing import Any
 
 from portside.net.target import Target
-from portside.server.handlers import Handler
 from portside.server.live import Report
 from portside.server.server import Server
+from portside.server.service import Handler, PacketHandler, Service
 
 __all__ = ["serve"]
 
 
-def serve(handler: Handler, *endpoints: Target, **settings: Any) -> Report:
+def serve(
+    handler: Handler | PacketHandler | Service, *endpoints: Target, **settings: Any
+) -> Report:
     """Serve handler at the endpoints until told to stop.
 
     Args:

@@ -30,12 +30,13 @@ from portside.engine.threads import pool
 from portside.errors import DeadlineError, Error
 from portside.models import Model, make_model
 from portside.names import IPAddress
-from portside.net import Listener, listen
+from portside.net import Listener
 from portside.net.target import Target
 from portside.server.capacity import default_max_connections, raise_descriptor_limit
-from portside.server.handlers import Handler, check_handler
+from portside.server.doors import Doors
 from portside.server.live import Report, State
 from portside.server.process import Process
+from portside.server.service import Handler, PacketHandler, Service, service_of
 from portside.server.serving import Serving
 from portside.server.settings import Settings
 from portside.server.signals import UNWIND_SECONDS, Heard, heard_signals
@@ -57,18 +58,21 @@ class Server:
     b'hello'
 
     Args:
-        handler: a function of a conn.
-        endpoints: where to serve it: ``"tcp://:7007"``.
+        handler: a function of a conn; one of a packet, marked with `packet_handler`; or
+            a `Service` of both.
+        endpoints: where to serve it: ``"tcp://:7007"``; without a network, by every
+            transport that the service speaks.
         settings: the fields of `Settings` (model, max_connections, grace ...).
 
     Raises:
-        HandlerError: the handler is no function of one argument, or is an async def.
+        HandlerError: the handler is no function of one argument, or is an async def; or
+            it answers packets, and the endpoint carries conns, or the other way round.
         ValueError: a setting that cannot be.
     """
 
     def __init__(
         self,
-        handler: Handler | None = None,
+        handler: Handler | PacketHandler | Service | None = None,
         *endpoints: Target,
         **settings: Any,
     ) -> None:
@@ -80,8 +84,7 @@ class Server:
         )
         self.state = State.NEW
         self._mutex = threading.Lock()  # guards state
-        self._places: list[tuple[Handler, Target]] = []
-        self._listeners: list[Listener] = []
+        self.doors = Doors()
         self._serving: Serving | None = None
         self._process: Process | None = None
         self._closed = Event()
@@ -91,32 +94,34 @@ class Server:
         if handler is not None:
             self.add(handler, *endpoints)
 
-    def add(self, handler: Handler, *endpoints: Target) -> None:
+    def add(
+        self, handler: Handler | PacketHandler | Service, *endpoints: Target
+    ) -> None:
         """Serve one more handler, at its own endpoints; before the server listens.
 
         Raises:
             HandlerError: as above.
             ValueError: without an endpoint.
         """
-        check_handler(handler)
+        service = service_of(handler)
         if not endpoints:
             raise ValueError("no endpoint to serve at: give one, as tcp://:7007")
-        self._places += [(handler, endpoint) for endpoint in endpoints]
+        self.doors.add(service, endpoints)
 
     # -- where
 
     @property
-    def addresses(self) -> tuple[IPAddress, ...]:
-        """Every address it listens at."""
-        return tuple(each for door in self._listeners for each in door.addresses)
+    def addresses(self) -> tuple[IPAddress | Any, ...]:
+        """Every address it hears at."""
+        return self.doors.addresses
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """What it listens with."""
-        return tuple(self._listeners)
+        return tuple(listener for listener, _ in self.doors.conns)
 
     @property
-    def address(self) -> IPAddress:
+    def address(self) -> IPAddress | Any:
         """The address it listens at, where there is one.
 
         Raises:
@@ -143,14 +148,13 @@ class Server:
         """
         if self.state is not State.NEW:
             raise RuntimeError(f"the server is {self.state.value} already")
+        self.doors.open(
+            self.settings.backlog, guard_packets=not self.settings.unguarded
+        )
         try:
-            for _, endpoint in self._places:
-                self._listeners.append(listen(endpoint, backlog=self.settings.backlog))
             self._serving = self._make_serving()
         except BaseException:
-            for listener in self._listeners:
-                listener.close()
-            self._listeners.clear()
+            self.doors.close()
             raise
         self.state = State.RUNNING
 
@@ -167,9 +171,15 @@ class Server:
         if workers is not None:
             each = own_most if settings.max_connections_per_ip is not None else 0
             tally = Tally(workers, most, each)
-        handlers = [handler for handler, _ in self._places]
-        doors = list(zip(self._listeners, handlers, strict=True))
-        return Serving(doors, settings, most, own_most, tally)
+        return Serving(
+            self.doors.conns,
+            self.doors.packets,
+            settings,
+            self.model.packet_lines,
+            most,
+            own_most,
+            tally,
+        )
 
     def run(self, ready: Callable[[], object] = lambda: None) -> Report:
         """Serve on this thread until told to stop; return how that went.
@@ -285,6 +295,7 @@ class Server:
         assert self._serving is not None
         if not self._is_served:  # it only listened
             self._serving.close()
+            self.doors.close()
             self.state = State.CLOSED
             return
         try:

@@ -1,6 +1,6 @@
 """What one process does for a server: each conversation, from the door to its end.
 
-In       listeners with their handlers, settings; what the model asks
+In       listeners and packet conns with their handlers, settings; what the model asks
 Out      what `portside.models.Work` lists; a report when it has stopped
 Holds    the conversations that are open, and the conns that linger
 Fails    Error: accepting has failed in a way that waiting does not cure
@@ -19,9 +19,10 @@ from portside.net import Listener
 from portside.server.accept import Acceptor
 from portside.server.capacity import Capacity
 from portside.server.conversation import Conversation
-from portside.server.handlers import Handler
 from portside.server.linger import LINGER_SECONDS, Lingerer
 from portside.server.live import Live, Report
+from portside.server.packets import PacketDoor, PacketStand
+from portside.server.service import Handler
 from portside.server.settings import Settings
 from portside.server.signals import UNWIND_SECONDS, Heard, heard_signals
 from portside.server.tally import Tally, WorkerCounts
@@ -37,6 +38,8 @@ class Serving:
     """One process's part of a server; what its model asks for.
 
     Args:
+        packet_lines: how many lines of execution answer the packets of each door; 0
+            where who accepts does it.
         max_connections: at once, in all processes together.
         own_most: how many of them this process can bear.
         tally: what the workers share, if there are any.
@@ -53,7 +56,9 @@ class Serving:
     def __init__(
         self,
         doors: list[Door],
+        packet_doors: list[PacketDoor],
         settings: Settings,
+        packet_lines: int,
         max_connections: int,
         own_most: int,
         tally: Tally | None = None,
@@ -64,6 +69,8 @@ class Serving:
         self.live = Live()
         self.max_connections = max_connections
         self._doors = doors
+        self._packet_doors = packet_doors
+        self._packet_lines = packet_lines
         self._settings = settings
         self._own_most = own_most
         self._tally = tally
@@ -76,8 +83,15 @@ class Serving:
             own_most,
         )
         self._acceptor = Acceptor(
-            list(doors), self._capacity, refuse=settings.over_capacity == "refuse"
+            list(doors),
+            self._capacity,
+            packet_doors if packet_lines == 0 else (),
+            refuse=settings.over_capacity == "refuse",
         )
+        for door in packet_doors:
+            door.lines = 0
+            for _ in range(packet_lines):
+                self._call_at(door)
         self._lingerer = Lingerer()
         self._is_child = False
 
@@ -91,6 +105,8 @@ class Serving:
             self.begin_stop(now() + self.grace)
             self.close()
             report = self._finish()
+            for door in self._packet_doors:
+                door.packets.close()  # not before: the answers leave by it
         return report
 
     def begin_stop(self, cut_at: float) -> None:
@@ -123,17 +139,30 @@ class Serving:
 
     # -- a conversation
 
-    def accept(self) -> Conversation | None:
+    def accept(self) -> Conversation | PacketStand | None:
         """Wait for the next conversation; None when the server stops."""
         accepted = self._acceptor.accept()
         if accepted is None:
             return None
-        conversation = Conversation(*accepted, self._over)
+        conversation: Conversation | PacketStand
+        if isinstance(accepted, PacketDoor):
+            conversation = PacketStand(accepted, self._left_stand, self._call_at)
+        else:
+            conversation = Conversation(*accepted, self._over)
         self.live.add(conversation)
         return conversation
 
-    def converse(self, conversation: Conversation) -> None:
+    def converse(self, conversation: Conversation | PacketStand) -> None:
         """Run the handler and close the conn, so that what it wrote arrives."""
+        if isinstance(conversation, PacketStand):
+            try:
+                if self._packet_lines:
+                    conversation.converse()
+                else:
+                    conversation.answer_some()
+            finally:
+                conversation.end()
+            return
         conn = conversation.conn
         must_linger = conversation.converse()
         if conn.detached and not conn.closed:
@@ -153,9 +182,11 @@ class Serving:
         """Return when those that still run are cut; None while nothing stops."""
         return self.live.cut_at
 
-    def refused(self, conversation: Conversation, error: Exception) -> None:
+    def refused(
+        self, conversation: Conversation | PacketStand, error: Exception
+    ) -> None:
         """Turn the client away, and accept nobody for a moment."""
-        conversation.conn.abort()
+        conversation.refuse()
         conversation.end()
         reason = getattr(error, "strerror", None) or error
         self._acceptor.pause(f"{conversation}: not served: {reason}")
@@ -167,31 +198,31 @@ class Serving:
 
     # -- a child for each conversation
 
-    def enter_child(self, conversation: Conversation) -> None:
+    def enter_child(self, conversation: Conversation | PacketStand) -> None:
         """Close what is the parent's: listeners, other conns, the spare descriptor."""
         self._is_child = True
-        self._leave_parent(keep={conversation.conn.fileno()})
+        self._leave_parent(keep=conversation.descriptors())
         self.live = Live()
         self.live.add(conversation)
 
-    def drain_child(self, conversation: Conversation) -> None:
+    def drain_child(self, conversation: Conversation | PacketStand) -> None:
         """Begin to stop in a child: its conversation may end by itself, or is cut."""
         self.live.drain(now() + self.grace)
 
-    def was_cut(self, conversation: Conversation) -> bool:
+    def was_cut(self, conversation: Conversation | PacketStand) -> bool:
         """Whether it was cut before its handler had ended."""
         return conversation.was_cut
 
-    def hand_over(self, conversation: Conversation) -> None:
+    def hand_over(self, conversation: Conversation | PacketStand) -> None:
         """Close the parent's copy of the conn, which a child serves now."""
-        conversation.conn.abandon()
+        conversation.hand_over()
 
-    def ended(self, conversation: Conversation, *, cut: bool) -> None:
+    def ended(self, conversation: Conversation | PacketStand, *, cut: bool) -> None:
         """Count a conversation that a child has served."""
         conversation.was_cut = cut
         conversation.end()
 
-    def failed(self, conversation: Conversation, reason: str) -> None:
+    def failed(self, conversation: Conversation | PacketStand, reason: str) -> None:
         """Log what a child died of; `ended` follows."""
         _log.error("%s: %s", conversation, reason)
 
@@ -210,10 +241,15 @@ class Serving:
         """
         assert self._tally is not None
         tally = self._tally
-        self._leave_parent(keep={n for door, _ in self._doors for n in door.filenos()})
+        heard_at = {door.packets.fileno() for door in self._packet_doors}
+        self._leave_parent(
+            keep={n for door, _ in self._doors for n in door.filenos()} | heard_at
+        )
         own = Serving(
             self._doors,
+            self._packet_doors,
             self._settings,
+            model.packet_lines,
             self.max_connections,
             self._own_most,
             tally,
@@ -271,6 +307,21 @@ class Serving:
 
     def _look_again(self) -> None:
         self._acceptor.look_again()
+
+    def _left_stand(self, stand: PacketStand) -> None:
+        """Say that a line has come to its end; if that was no stop, begin another."""
+        self.live.remove(stand)
+        if not self._packet_lines:
+            return  # who accepts comes back by itself
+        door = stand.door
+        door.lines -= 1
+        is_stopping = self.live.cut_at is not None or self._is_child
+        if door.lines < self._packet_lines and not is_stopping:
+            self._call_at(door, door.return_at())
+
+    def _call_at(self, door: PacketDoor, moment: float = 0.0) -> None:
+        door.lines += 1
+        self._acceptor.call_at(door, moment)
 
     def _over(self, conversation: Conversation) -> None:
         self.live.remove(conversation)

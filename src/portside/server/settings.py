@@ -46,11 +46,17 @@ class Settings:
     )
     max_connections_per_ip: int | None = _option(
         None,
-        "connections of one address at once (IPv6: of one /64); no bound unless given",
+        "connections of one address at once (IPv6: of one /64); no bound unless given, "
+        "and none for clients of a Unix socket, which have no address",
         "connections",
     )
     over_capacity: str = _option(
         "wait", "what happens to clients over max_connections: wait or refuse"
+    )
+    unguarded: bool = _option(
+        False,
+        "let echo, chargen and their kind answer packets from anywhere, of any length: "
+        "for labs",
     )
     # Below the 10 s after which "docker stop" kills, so that the report is still told.
     grace: float = _option(

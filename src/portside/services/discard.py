@@ -1,8 +1,8 @@
 """Discard: throw away what comes. RFC 863, port 9."""
 
-from portside.net import Conn
+from portside.net import Conn, Packet
 
-__all__ = ["discard"]
+__all__ = ["discard", "discard_packet"]
 
 
 def discard(conn: Conn) -> None:
@@ -10,3 +10,7 @@ def discard(conn: Conn) -> None:
     buffer = bytearray(65536)
     while conn.readinto(buffer):
         pass
+
+
+def discard_packet(packet: Packet) -> None:
+    """Answer nothing."""
