@@ -23,11 +23,18 @@ def test_help_shows_the_commands_and_the_statuses(args):
     done = portside(*args)
     text = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
-    for word in ("serve", "dial", "completion", "Exit status:", " 28  dial: the time"):
+    for word in (
+        "serve",
+        "dial",
+        "lookup",
+        "completion",
+        "Exit status:",
+        " 28  dial: the time",
+    ):
         assert word in text
 
 
-@pytest.mark.parametrize("command", ["serve", "dial", "completion"])
+@pytest.mark.parametrize("command", ["serve", "dial", "lookup", "completion"])
 def test_help_of_a_command_has_examples(command):
     done = portside(command, "--help")
     assert done.returncode == 0

@@ -1,6 +1,7 @@
 """portside serve: what it serves, what it says, and how it ends."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -319,3 +320,95 @@ def test_a_thread_that_a_handler_left_does_not_keep_the_server_from_ending(tmp_p
             assert client.recv(1) == b""
         assert server.stop()["abandoned"] == 0
         assert "left behind, as handlers started them: left" in server.errors()
+
+
+def test_a_path_is_served_and_its_file_goes(model, tmp_path):
+    place = f"unix:{tmp_path}/echo.sock"
+    with serving(f"echo={place}", "--model", model) as server:
+        (told,) = server.told["listening"]
+        assert (told["endpoint"], told["path"]) == (place, f"{tmp_path}/echo.sock")
+        for _ in range(3):
+            assert portside("dial", place, stdin=b"hello").stdout == b"hello"
+        assert server.stop()["event"] == "stopped"
+        assert server.errors() == ""
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_killed_server_leaves_a_file_that_the_next_one_replaces(tmp_path):
+    place = f"unix:{tmp_path}/echo.sock"
+    with serving(f"echo={place}", "--model", "serial") as server:
+        server.process.kill()
+        server.process.wait(LONG)
+    assert os.listdir(tmp_path) == ["echo.sock"]
+    with serving(f"echo={place}") as server:
+        assert portside("dial", place, stdin=b"hello").stdout == b"hello"
+        server.stop()
+
+
+def test_a_path_is_shown_as_one_dials_it(tmp_path):
+    place = f"unix:{tmp_path}/my echo"
+    with subprocess.Popen(
+        [*PORTSIDE, "serve", f"echo={place}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        told = b""
+        while b"Ctrl-C stops" not in told:
+            told += process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LONG)
+    assert f"dial '{place}'\n" in told.decode()
+    assert f" {place} " in told.decode()
+
+
+def test_a_socket_that_was_passed_is_served(model):
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        number = sock.fileno()
+        what = f"echo=fd:{number}"
+        with serving(what, "--model", model, pass_fds=[number]) as server:
+            assert server.address() == sock.getsockname()
+            with socket.create_connection(sock.getsockname(), LONG) as client:
+                client.sendall(b"hello")
+                assert client.recv(10) == b"hello"
+            server.stop()
+        # Whoever passed it has it still: who comes now waits for the next server.
+        with socket.create_connection(sock.getsockname(), LONG) as client:
+            client.sendall(b"waits")
+            with serving(what, "--model", model, pass_fds=[number]) as server:
+                assert client.recv(10) == b"waits"
+                server.stop()
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-socket-activate") is None,
+    reason="needs systemd-socket-activate (Debian: systemd)",
+)
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_socket_of_systemd_is_served(kind, free_port, tmp_path):
+    place = f"127.0.0.1:{free_port}" if kind == "tcp" else f"{tmp_path}/x"
+    dialed = f"tcp://{place}" if kind == "tcp" else f"unix:{place}"
+    with subprocess.Popen(
+        [
+            *("systemd-socket-activate", "-l", place, "--fdname=web", *PORTSIDE),
+            *("serve", "echo=systemd:web", "--model", "serial", "--json"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        try:
+            done = portside("dial", dialed, "--retry", 50, stdin=b"hello")
+            assert done.stdout == b"hello", done.stderr
+        finally:
+            process.send_signal(signal.SIGTERM)
+            told, _ = process.communicate(timeout=LONG)
+    assert json.loads(told.splitlines()[0])["listening"][0]["endpoint"] == dialed
+
+
+@pytest.fixture
+def free_port():
+    """A port that nobody has, as somebody had it a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -15,9 +16,12 @@ NOBODY = 65534
 FIRST_FREE_PORT = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
 
 
-def error_of(*args: str, command: Sequence[str] = PORTSIDE) -> str:
+def error_of(
+    *args: str, command: Sequence[str] = PORTSIDE, stdin: IO[str] | None = None
+) -> str:
     done = subprocess.run(
         [*command, "serve", *args],
+        stdin=stdin,
         env=environment(),
         capture_output=True,
         text=True,
@@ -125,3 +129,31 @@ def test_nothing_is_left_listening_when_one_of_several_is_in_use():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         error = error_of("echo=127.0.0.1:0", f"echo=127.0.0.1:{taken.getsockname()[1]}")
     assert "is in use" in error
+
+
+def test_a_path_in_use_is_told_with_its_holder(tmp_path):
+    place = f"unix:{tmp_path}/x"
+    with serving(f"echo={place}", "--model", "serial") as server:
+        assert error_of(f"echo={place}") == (
+            f"listen unix {tmp_path}/x: address already in use: process "
+            f"{server.process.pid} listens there"
+        )
+        server.stop()
+
+
+def test_a_file_in_the_way_is_told(tmp_path):
+    (tmp_path / "x").write_text("precious")
+    assert "a file that is no socket is there" in error_of(f"echo=unix:{tmp_path}/x")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("fd:99", "descriptor 99 is not open: nobody passed it to this process"),
+        ("fd:0", "descriptor 0 is no socket"),
+        ("systemd:web", "systemd passed no socket to this process"),
+    ],
+)
+def test_a_socket_that_was_not_passed_is_told(what, told):
+    with open(os.devnull) as stdin:
+        assert told in error_of(f"echo={what}", stdin=stdin)

@@ -6,8 +6,8 @@ below, text on a terminal, and an exit status.
 In reading order: `main` (the program, and what becomes of every failure), `failure`
 (the exit statuses), `units` (durations), `serve`, with `what` (``WHAT=ENDPOINT``),
 `load` (a handler in a file of yours) and `starting` (why a server could not start);
-`dial`, with `talk` (both directions at once); `trace`, `logs`, `completion`; and
-`_render`, the only file that prints.
+`dial`, with `talk` (both directions at once); `lookup`, with `answers` (what is told);
+`trace`, `logs`, `completion`; and `_render`, the only file that prints.
 
 May import everything. It is the only room that knows of exit statuses.
 """

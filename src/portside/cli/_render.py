@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["complain", "json_line", "say", "table", "trace_line"]
+__all__ = ["complain", "facts", "json_line", "say", "table", "trace_line"]
 
 
 def say(text: str) -> None:
@@ -51,6 +51,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         _ruled(heads, rows)
     else:
         _aligned(heads, rows)
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Write what is said of one thing: a word and its answer in each line."""
+    width = max(len(word) for word, _ in rows)
+    for word, said in rows:
+        say(f"  {word.ljust(width)}  {said}")
 
 
 def close_stdout() -> None:

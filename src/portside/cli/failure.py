@@ -33,9 +33,9 @@ _MEANINGS = {
     FAILED: "it failed",
     USAGE: "usage: it could never work as it was written",
     CANNOT_START: "could not start: a port in use, no right, no such host",
-    CANNOT_RESOLVE: "dial: the host's name has no address",
+    CANNOT_RESOLVE: "dial: the host's name has no address; lookup: it is not known",
     CANNOT_CONNECT: "dial: refused or unreachable",
-    TIMED_OUT: "dial: the time was up",
+    TIMED_OUT: "dial: the time was up; lookup: nobody answered",
     RESET: "dial: the peer broke the connection off",
     INTERRUPTED: "interrupted by Ctrl-C (143: by SIGTERM)",
 }

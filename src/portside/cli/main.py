@@ -16,6 +16,7 @@ from portside.cli import _render
 from portside.cli.completion import COMPLETE_VARIABLE, completion
 from portside.cli.dial import dial
 from portside.cli.failure import FAILED, INTERRUPTED, USAGE, Failure, status_table
+from portside.cli.lookup import lookup
 from portside.cli.serve import serve
 
 __all__ = ["main", "program"]
@@ -116,5 +117,5 @@ def program(ctx: click.Context) -> None:
         _render.say(ctx.get_help())
 
 
-for _command in (serve, dial, completion):
+for _command in (serve, dial, lookup, completion):
     program.add_command(_command)

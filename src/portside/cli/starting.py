@@ -21,7 +21,7 @@ def could_not_start(error: Error) -> Failure:
     if isinstance(local, IPAddress):
         if isinstance(error, InUseError):
             return Failure(_in_use(local), CANNOT_START)
-        if isinstance(error, DeniedError) and local.port < _first_free_port():
+        if isinstance(error, DeniedError) and _takes_right(local.port):
             return Failure(_no_right(local), CANNOT_START)
     if error.errno == errno.EADDRNOTAVAIL:
         return Failure(f"{error}: this host has no such address", CANNOT_START)
@@ -48,7 +48,9 @@ def _in_use(local: IPAddress) -> str:
 
 
 def _no_right(local: IPAddress) -> str:
-    first = _first_free_port()
+    from portside.observe.ports import first_free_port
+
+    first = first_free_port()
     return (
         f"no right to listen at {local.network} {local}: use a port from {first} up, "
         f"or run as root, or give python the right (setcap cap_net_bind_service=+ep), "
@@ -56,10 +58,7 @@ def _no_right(local: IPAddress) -> str:
     )
 
 
-def _first_free_port() -> int:
-    """Return the first port that needs no right: ip(7)."""
-    try:
-        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 1024
+def _takes_right(port: int) -> bool:
+    from portside.observe.ports import first_free_port
+
+    return port < first_free_port()

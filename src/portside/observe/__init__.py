@@ -4,7 +4,7 @@ What flows in are events and the kernel's tables; what flows out is text and fac
 whoever shows them. Nothing here prints, and nothing that is looked at knows of it.
 
 In reading order: `calls` (each socket call as a line), `holder` (which process has a
-port).
+port), `ports` (what this machine does with one).
 
 May import everything but `cli`.
 """
