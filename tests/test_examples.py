@@ -209,6 +209,28 @@ def test_the_client_in_c_tells_when_nobody_listens(compiled: Compile) -> None:
     assert (done.stderr, done.returncode) == (b"connect: Connection refused\n", 1)
 
 
+def test_the_datagram_server_in_c_answers_our_client(compiled: Compile) -> None:
+    with running(compiled("textbook_datagram_server"), "0") as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split()[1])
+        with net.dial("udp", f"127.0.0.1:{port}") as packets, timeout(SECONDS):
+            for data in (b"hello", b"", bytes(65507)):
+                packets.send(data)
+                assert packets.receive().data == data
+
+
+@each_model("echo_packets")
+def test_the_datagram_client_in_c_gets_its_lines_back(
+    compiled: Compile, model: str
+) -> None:
+    lines = b"hello\nand no end"
+    program = compiled("textbook_datagram_client")
+    handler = load("echo_packets").echo
+    with Server(handler, "udp://127.0.0.1:0", model=model) as server:
+        done = run(program, "127.0.0.1", str(server.address.port), given=lines)
+    assert (done.stdout, done.stderr, done.returncode) == (lines, b"", 0)
+
+
 def run(*program: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         program, check=False, input=given, capture_output=True, timeout=SECONDS
