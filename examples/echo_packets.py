@@ -1,7 +1,7 @@
 """Send each packet back to who sent it. Models: serial fork thread nonblocking hybrid.
 
-    portside serve examples/echo_packets.py:echo=udp://127.0.0.1:7007
-    printf 'hello\\n' | portside dial -u 127.0.0.1:7007
+portside serve examples/echo_packets.py:echo=udp://127.0.0.1:7007
+printf 'hello\\n' | portside dial -u 127.0.0.1:7007
 """
 
 from portside import packet_handler, serve

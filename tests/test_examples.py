@@ -14,9 +14,10 @@ from types import ModuleType
 
 import pytest
 
-from portside import Server, TaskGroup, net, timeout
+from portside import Server, TaskGroup, net, now, timeout
 from portside.errors import EndOfStreamError
 from portside.net import Conn
+from portside.services import SERVICES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ANY_PORT = "tcp://127.0.0.1:0"
@@ -132,6 +133,27 @@ def join(server: Server, name: str) -> Conn:
 def hold_little(network: str, address: object, sock: socket.socket) -> None:
     """Let the kernel keep little for who does not read, so that the server notices."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+
+@each_model("bad_network")
+def test_bad_network_takes_its_time_both_ways_for_conns_and_packets(
+    model: str,
+) -> None:
+    example = load("bad_network")
+    with Server(SERVICES["echo"], "127.0.0.1:0") as upstream, timeout(SECONDS):
+        service = example.across_the_sea(str(upstream.addresses[0]))
+        with Server(service, "127.0.0.1:0", model=model) as server:
+            place = str(server.addresses[0])
+            with net.dial("tcp", place) as conn:
+                began = now()
+                conn.write(b"hello")
+                assert conn.read_exactly(5) == b"hello"
+                assert now() - began >= 0.15
+            with net.dial("udp", place) as packets:
+                began = now()
+                packets.send(b"hello")
+                assert packets.receive().data == b"hello"
+                assert now() - began >= 0.15
 
 
 @each_model("chat")

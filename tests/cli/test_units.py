@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from portside.cli.units import Duration, duration_text
+from portside.cli.units import Duration, Size, duration_text
 
 READ = {
     "200ms": 0.2,
@@ -67,3 +67,17 @@ def test_a_duration_is_written_and_read_back(seconds, text):
 
 def test_no_time_is_written_too():
     assert Duration().convert(duration_text(0.0), None, None) == 0.0
+
+
+SIZES = {"0": 0, "512": 512, "64k": 65536, "1M": 2**20, "2 GiB": 2**31, "3kb": 3072}
+
+
+@pytest.mark.parametrize(("text", "n_bytes"), SIZES.items(), ids=SIZES)
+def test_a_size_has_a_unit_or_not(text, n_bytes):
+    assert Size().convert(text, None, None) == n_bytes
+
+
+@pytest.mark.parametrize("text", ["", "k", "-1", "1.5k", "1 x", "1kk"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(click.BadParameter, match="is no size"):
+        Size().convert(text, None, None)

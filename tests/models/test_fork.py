@@ -88,7 +88,7 @@ def test_a_fork_that_the_system_refuses_turns_one_client_away() -> None:
     inject = ("-e", "inject=clone:error=EAGAIN:when=1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.cli.running.PORTSIDE", (*strace, *inject, *PORTSIDE))
-        with serving("echo=127.0.0.1:0", "--model", "fork") as server:
+        with serving("echo=tcp://127.0.0.1:0", "--model", "fork") as server:
             with server.connect() as first:
                 first.settimeout(LONG)
                 with pytest.raises(ConnectionResetError):
@@ -136,7 +136,7 @@ def test_a_child_that_dies_of_a_real_time_signal_hurts_nobody() -> None:
 
 
 def test_no_zombie_stays() -> None:
-    with serving("echo=127.0.0.1:0", "--model", "fork") as server:
+    with serving("echo=tcp://127.0.0.1:0", "--model", "fork") as server:
         for _ in range(20):
             with server.connect() as client:
                 client.sendall(b"x")

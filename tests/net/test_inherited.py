@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from portside import net
+from portside import Server, net, packet_handler, timeout
 from portside.errors import (
     Error,
     InUseError,
@@ -119,6 +119,42 @@ class TestWhatCannotBeListenedTo:
             told = self.told(sock)
         assert isinstance(told, UnknownNetworkError)
         assert "carries packets and no conns" in str(told)
+
+
+class TestPackets:
+    def test_a_bound_socket_of_packets_is_taken_over(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            place, number = sock.getsockname(), sock.detach()
+        with net.listen_packet(f"fd:{number}") as packets, timeout(10):
+            assert (packets.network, packets.local_address.port) == ("udp", place[1])
+            with net.dial("udp", f"127.0.0.1:{place[1]}") as client:
+                client.send(b"hello")
+                assert packets.receive().data == b"hello"
+
+    def test_a_server_takes_what_was_passed_by_what_it_carries(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            port, number = sock.getsockname()[1], sock.detach()
+
+        @packet_handler
+        def echo(packet):
+            packet.reply(packet.data)
+
+        with Server(echo, f"fd:{number}", model="thread"):
+            with net.dial("udp", f"127.0.0.1:{port}") as client, timeout(10):
+                client.send(b"hello")
+                assert client.receive().data == b"hello"
+
+    def test_conns_and_packets_swapped_are_told(self, listener):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            with pytest.raises(UnknownNetworkError, match="carries conns and no pack"):
+                net.listen_packet(f"fd:{sock.fileno()}")
+
+    def test_one_that_is_not_bound_is_told(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            with pytest.raises(Error, match="is not bound: nobody can send to it"):
+                net.listen_packet(f"fd:{sock.fileno()}")
 
 
 class TestWhatSystemdSays:

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from portside.server import Settings, option_help
+from portside.server import Settings
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_a_value_that_cannot_be_is_refused_by_name(
 
 def test_every_option_has_its_help() -> None:
     for option in dataclasses.fields(Settings):
-        assert option_help(option.name)
+        assert option.metadata["help"]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from portside.services.forward_settings import ForwardSettings, forward_option_help
+from portside.services.forward_settings import ForwardSettings
 
 CANNOT_BE = [
     {"dial_timeout": -1},
@@ -34,4 +34,4 @@ def test_a_network_is_bad_when_anything_comes_late_or_not_at_all() -> None:
 
 def test_every_option_has_words() -> None:
     for each in fields(ForwardSettings):
-        assert forward_option_help(each.name)
+        assert each.metadata["help"]

@@ -129,6 +129,8 @@ def test_nobody_at_upstream_ends_nothing(front: Front) -> None:
     front.upstream.close()
     for _ in range(5):  # each is answered by ICMP, which our socket is told of
         front.carry(peer, b"lost")
+    with pytest.raises(DeadlineError), timeout(0.1):  # of which the peer hears nothing
+        peer.receive()
     assert len(front.sessions) == 1
     front.upstream = net.listen_packet("udp", place)
     front.carry(peer, b"2")

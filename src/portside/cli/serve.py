@@ -12,9 +12,9 @@ import shlex
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import Field, asdict, fields
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -22,9 +22,9 @@ from click.shell_completion import CompletionItem
 from portside.cli import _render
 from portside.cli.failure import CANNOT_START, FAILED, USAGE, Failure
 from portside.cli.logs import show_logs
+from portside.cli.options import flag, options_of, taken_from
 from portside.cli.starting import could_not_start
 from portside.cli.trace import trace_if
-from portside.cli.units import Duration, duration_text
 from portside.cli.what import What, parse_what
 from portside.errors import Error
 from portside.models import MODELS, WORKER_MODELS, Hybrid
@@ -36,12 +36,10 @@ from portside.names import (
     is_unspecified,
     join_host_port,
 )
-from portside.server import Server, Settings, option_help
-from portside.services import SERVICES
+from portside.server import Server, Settings
+from portside.services import SERVICES, ForwardSettings, forward_upstream
 
 __all__ = ["serve"]
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _CHOICES = {
     "model": MODELS,
@@ -50,50 +48,9 @@ _CHOICES = {
 }
 
 
-_DEFAULTS: dict[str, Any] = {"model": Hybrid.name}
+_DEFAULTS = {"model": Hybrid.name}
 """Where the command differs: who serves from the command line wants all the cores, and
 who serves from a program expects that handlers share its memory."""
-
-
-def _settings_options(command: Command) -> Command:
-    """Give command an option for each field of the settings."""
-    for each in reversed(fields(Settings)):
-        default = _DEFAULTS.get(each.name, each.default)
-        text = option_help(each.name)
-        for other in fields(Settings):
-            text = text.replace(f" {other.name}:", f" {_flag(other.name)}:")
-        if isinstance(default, bool):
-            command = click.option(
-                _flag(each.name),
-                is_flag=True,
-                show_envvar=True,
-                help=f"{text[:1].upper()}{text[1:]}.",
-            )(command)
-            continue
-        command = click.option(
-            _flag(each.name),
-            type=_type(each),
-            metavar=None if each.name in _CHOICES else _metavar(each),
-            default=duration_text(default) if isinstance(default, float) else default,
-            show_default=default is not None,
-            show_envvar=True,
-            help=f"{text[:1].upper()}{text[1:]}.",
-        )(command)
-    return command
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _type(option: "Field[Any]") -> "click.ParamType[Any, Any]":
-    if option.name in _CHOICES:
-        return click.Choice(_CHOICES[option.name])
-    return Duration() if option.metadata["unit"] == "seconds" else click.INT
-
-
-def _metavar(option: "Field[Any]") -> str:
-    return "DURATION" if option.metadata["unit"] == "seconds" else "N"
 
 
 def _complete_what(
@@ -113,7 +70,8 @@ def _complete_what(
     metavar="WHAT[=ENDPOINT]...",
     shell_complete=_complete_what,
 )
-@_settings_options
+@options_of(Settings, choices=_CHOICES, defaults=_DEFAULTS)
+@options_of(ForwardSettings, about="With forward: ")
 @click.option(
     "--trace-calls",
     is_flag=True,
@@ -151,6 +109,8 @@ def serve(
     Port 0 lets the system choose, no HOST is every address of this one. Or it is
     unix:PATH (unix:@NAME without a file), or a socket that was passed to this process:
     fd:N, systemd:NAME. A service without ENDPOINT is at its well-known port.
+    forward:HOST:PORT (or forward:unix:PATH) passes on what comes, as over a bad network
+    if you say so.
 
     The first Ctrl-C (or SIGTERM) stops accepting and lets conversations go on for the
     grace; the second ends the process at once.
@@ -162,14 +122,34 @@ def serve(
       portside serve app.py:chat=tcp6://[::1]:9000 --grace 30s
       portside serve echo=unix:/run/echo.sock
       portside serve echo=localhost:0 --trace-calls
+      portside serve forward:127.0.0.1:7007=:7008 --delay 100ms --loss 0.05
     """
     show_logs(verbose)
     with (
         _told_as_json() if as_json else contextlib.nullcontext(),
         trace_if(trace_calls),
     ):
-        _serve([parse_what(text) for text in what], settings, as_json=as_json)
+        wanted = [parse_what(text, _forward_settings(what, settings)) for text in what]
+        _serve(wanted, taken_from(settings, Settings), as_json=as_json)
     return 0
+
+
+def _forward_settings(
+    what: tuple[str, ...], settings: dict[str, Any]
+) -> ForwardSettings:
+    given = taken_from(settings, ForwardSettings)
+    if not any(map(forward_upstream, what)):
+        for name, default in asdict(ForwardSettings()).items():
+            if given[name] != default:
+                raise Failure(
+                    f"{flag(name)}: nothing is forwarded (write forward:HOST:PORT)",
+                    USAGE,
+                )
+    try:
+        return ForwardSettings(**given)
+    except ValueError as error:
+        name, _, reason = str(error).partition(" ")
+        raise Failure(f"{flag(name)} {reason}", USAGE) from None
 
 
 def _serve(wanted: list[What], settings: dict[str, Any], *, as_json: bool) -> None:
@@ -215,7 +195,7 @@ def _make_server(wanted: list[What], settings: dict[str, Any]) -> Server:
         server = Server(**settings)
     except ValueError as error:
         name, _, reason = str(error).partition(" ")
-        said = _flag(name) if name in settings else name
+        said = flag(name) if name in settings else name
         raise Failure(f"{said} {reason}", USAGE) from None
     for each in wanted:
         server.add(each.service, each.endpoint)

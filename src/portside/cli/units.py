@@ -1,7 +1,7 @@
-"""Read durations.
+"""Read durations and sizes.
 
-In       text that a person wrote: 200ms, 5s, 2m, 1.5
-Out      seconds
+In       text that a person wrote: 200ms, 5s, 2m, 1.5; 64k, 1M
+Out      seconds; bytes
 Fails    click.BadParameter that says how to write one
 """
 
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["Duration", "duration_text"]
+__all__ = ["Duration", "Size", "duration_text"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}) ?(ms|s|m|h|)")
+
+_BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+_SIZE = re.compile(r"([0-9]{1,12}) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 
 _LONGEST_SECONDS = 1e9
 """Thirty years, and nothing below overflows on it: setitimer(2) takes 32 bits."""
@@ -22,8 +26,9 @@ _LONGEST_SECONDS = 1e9
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[float, str | float]
+    _IntParamType = click.ParamType[int, str | int]
 else:
-    _ParamType = click.ParamType  # no generic in click 8.1
+    _ParamType = _IntParamType = click.ParamType  # no generic in click 8.1
 
 
 class Duration(_ParamType):
@@ -61,6 +66,31 @@ class Duration(_ParamType):
     def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
         """Return what help calls the value."""
         return "DURATION"
+
+
+class Size(_IntParamType):
+    """Bytes, with a unit (k, M, G: powers of 1024) or without."""
+
+    name = "size"
+
+    def convert(
+        self,
+        value: str | int,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Return the bytes."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(str(value))
+        if match is None:
+            text = f"{value!r} is no size (write 64k, 1M, or plain bytes)"
+            self.fail(text, param, ctx)
+        return int(match[1]) * _BYTES[match[2].lower()]
+
+    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
+        """Return what help calls the value."""
+        return "SIZE"
 
 
 def duration_text(seconds: float) -> str:

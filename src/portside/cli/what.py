@@ -10,14 +10,24 @@ its own, a name cannot, and neither can an endpoint.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from portside.cli.failure import USAGE, Failure
 from portside.errors import AddressError, HandlerError
-from portside.names import AnyEndpoint, Endpoint, parse_endpoint
+from portside.names import (
+    AnyEndpoint,
+    Endpoint,
+    InheritedEndpoint,
+    parse_endpoint,
+)
 from portside.names.closest import did_you_mean
 from portside.server import Service, service_of
-from portside.services import SERVICES
+from portside.services import (
+    SERVICES,
+    ForwardSettings,
+    forward,
+    forward_upstream,
+)
 
 __all__ = ["What", "parse_what"]
 
@@ -41,13 +51,21 @@ class What:
     endpoint: AnyEndpoint
 
 
-def parse_what(text: str) -> What:
+def parse_what(text: str, forward_settings: ForwardSettings | None = None) -> What:
     """Return the service and the endpoint that text names.
+
+    Args:
+        forward_settings: of what is forwarded, if that is what the text says.
 
     Raises:
         Failure: it names none.
     """
     name, has_endpoint, place = text.partition("=")
+    if (upstream := forward_upstream(name)) is not None:
+        if not has_endpoint:
+            raise Failure(f"{name}: needs an endpoint: {name}=:7007", USAGE)
+        service = _forward(name, upstream, forward_settings or ForwardSettings())
+        return What(name, service, _endpoint(name, service, place))
     if ":" not in name and "/" not in name:
         service = _service(name)
         if has_endpoint:
@@ -86,6 +104,13 @@ def _service(name: str) -> Service:
     )
 
 
+def _forward(name: str, upstream: str, settings: ForwardSettings) -> Service:
+    try:
+        return forward(upstream, **asdict(settings))
+    except AddressError as error:
+        raise Failure(f"{name}: {error}", USAGE) from None
+
+
 def _endpoint(name: str, service: Service, place: str) -> AnyEndpoint:
     try:
         endpoint = parse_endpoint(place)
@@ -93,7 +118,7 @@ def _endpoint(name: str, service: Service, place: str) -> AnyEndpoint:
         hint = f" (write {name}=:{place})" if place.isdecimal() else ""
         raise Failure(f"{name}: {error}{hint}", USAGE) from None
     try:
-        if endpoint.network:
+        if endpoint.network and not isinstance(endpoint, InheritedEndpoint):
             service.check_network(endpoint.network)
     except HandlerError as error:
         raise Failure(f"{name}: {error}", USAGE) from None

@@ -9,14 +9,15 @@ Fails    as a `Descriptor`; what an earlier message has met (ICMP) is told to th
 
 A stream that gave less than was asked for is probably empty. A datagram says nothing of
 the next one, and they come in bursts: so here the kernel is asked until it has no more,
-and only then there is a wait. A wake-up takes all that has come.
+and only then, or after many, there is a wait. A wake-up takes all that has come.
 """
 
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from portside.engine.fd import Buffer, Descriptor
+from portside.engine.blocking import here
+from portside.engine.fd import Buffer, Descriptor, endpoint_text
 from portside.errors import ClosedError
 from portside.events import socket_call
 
@@ -24,6 +25,9 @@ __all__ = ["ControlMessages", "DatagramDescriptor"]
 
 ControlMessages = Sequence[tuple[int, int, bytes]]
 """Level, type and data of each: cmsg(3)."""
+
+MAX_IN_A_ROW = 64
+"""Messages that are received without a wait: as many as the operations of a turn."""
 
 Result = TypeVar("Result")
 
@@ -34,13 +38,15 @@ class DatagramDescriptor(Descriptor):
     Args:
         sock: the socket.
         control_bytes: room for control messages of each message that comes; 0 asks for
-            none.
+            none, and a Unix socket gets none.
     """
 
     def __init__(self, sock: socket.socket, control_bytes: int = 0) -> None:
         super().__init__(sock)
-        self._control_bytes = control_bytes
+        # Room on a Unix socket would let a peer open descriptors here: unix(7), SCM_RIGHTS.
+        self._control_bytes = 0 if sock.family == socket.AF_UNIX else control_bytes
         self._recvfrom = sock.recvfrom
+        self._in_a_row = 0
 
     def receive_from(self, max_bytes: int, *, wait: bool = True) -> tuple[bytes, Any]:
         """Return the next message and whom it is from; what is over is cut off.
@@ -51,9 +57,10 @@ class DatagramDescriptor(Descriptor):
         """
         receive = self._reading if wait else self._reading_now
         data, sender = receive(self._recvfrom, max_bytes)
-        self._probably_empty = False
+        self._note_one()
         if socket_call.hooks:
-            socket_call("recvfrom", self.number, "", f"{len(data)} bytes from {sender}")
+            told = f"{len(data)} bytes from {endpoint_text(sender)}"
+            socket_call("recvfrom", self.number, "", told)
         return data, sender
 
     def receive_message(
@@ -70,11 +77,12 @@ class DatagramDescriptor(Descriptor):
         """
         receive = self._reading if wait else self._reading_now
         data, control, flags, sender = receive(self._recvmsg, max_bytes)
-        self._probably_empty = False
+        self._note_one()
         is_cut = bool(flags & socket.MSG_TRUNC)
         if socket_call.hooks:
-            told = f"{len(data)} bytes from {sender}" + (", cut off" if is_cut else "")
-            socket_call("recvmsg", self.number, "", told)
+            told = f"{len(data)} bytes from {endpoint_text(sender)}"
+            more = ", cut off" if is_cut else ""
+            socket_call("recvmsg", self.number, "", told + more)
         return data, control, is_cut, sender
 
     def send_message(
@@ -97,8 +105,8 @@ class DatagramDescriptor(Descriptor):
         else:
             self._writing("sendto", lambda _: self._socket.sendto(data, receiver), None)
         if socket_call.hooks:
-            told = f"{len(data)} bytes" + (f" to {receiver}" if receiver else "")
-            socket_call("sendto", self.number, told, "ok")
+            to = f" to {endpoint_text(receiver)}" if receiver else ""
+            socket_call("sendto", self.number, f"{len(data)} bytes{to}", "ok")
 
     def connect_now(self, receiver: Any) -> None:
         """Send to one address alone from now on, and hear it alone: at once.
@@ -108,9 +116,20 @@ class DatagramDescriptor(Descriptor):
         """
         self._socket.connect(receiver)
         if socket_call.hooks:
-            socket_call("connect", self.number, str(receiver), "ok")
+            socket_call("connect", self.number, endpoint_text(receiver), "ok")
+
+    def _note_one(self) -> None:
+        self._in_a_row += 1
+        # In a flood there is always one more, and what a wait would see (a signal, the
+        # end of a lifeline) is to be seen all the same.
+        self._probably_empty = self._in_a_row >= MAX_IN_A_ROW
+        if self._probably_empty:
+            self._in_a_row = 0
 
     def _reading_now(self, call: Callable[[Any], Result], argument: object) -> Result:
+        owner = here.engine.owner
+        if self._owner is not owner:
+            self._belong_to(owner)
         if self.closed:
             raise ClosedError
         return call(argument)

@@ -32,7 +32,7 @@ from portside.engine.verbs import Owner
 from portside.errors import ClosedError, WouldBlockError
 from portside.events import socket_call
 
-__all__ = ["Buffer", "Descriptor", "abandon_all"]
+__all__ = ["Buffer", "Descriptor", "abandon_all", "endpoint_text"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -166,7 +166,7 @@ class Descriptor:
             self._tell_failure("accept", "", error)
             raise
         if socket_call.hooks:
-            told = f"{sock.fileno()} from {_endpoint(address)}"
+            told = f"{sock.fileno()} from {endpoint_text(address)}"
             socket_call("accept", self.number, "", told)
         return sock, address
 
@@ -175,10 +175,13 @@ class Descriptor:
         try:
             self._socket.bind(address)
         except OSError as error:
-            self._tell_failure("bind", _endpoint(address), error)
+            self._tell_failure("bind", endpoint_text(address), error)
             raise
         if socket_call.hooks:
-            wanted, told = _endpoint(address), _endpoint(self._socket.getsockname())
+            wanted, told = (
+                endpoint_text(address),
+                endpoint_text(self._socket.getsockname()),
+            )
             result = "ok" if told == wanted else f"ok -> {told}"
             socket_call("bind", self.number, wanted, result)
 
@@ -211,7 +214,7 @@ class Descriptor:
             return False
         if socket_call.hooks:
             told = "ok" if number == 0 else os.strerror(number).lower()
-            socket_call("connect", self.number, _endpoint(address), told)
+            socket_call("connect", self.number, endpoint_text(address), told)
         if number not in (0, errno.EISCONN):
             raise OSError(number, os.strerror(number))
         return True
@@ -388,7 +391,8 @@ def _told(data: Buffer) -> str:
     return f"{len(data)} bytes {shown!r}{more}" if data else "0 bytes (the end)"
 
 
-def _endpoint(address: Any) -> str:
+def endpoint_text(address: Any) -> str:
+    """Return how a trace shows what the socket module calls an address."""
     if isinstance(address, tuple):
         host, port = address[0], address[1]
         quad = host.removeprefix("::ffff:")  # as in `IPAddress`, it never shows

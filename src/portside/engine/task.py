@@ -104,6 +104,8 @@ class Task:
 
     def wake(self) -> None:
         """Make its present or next park return; from any thread."""
+        if self.woken:
+            return  # it was rung for, or will see the permit before it sleeps
         self.woken = True
         if self.sleeping and (ringer := self.ringer) is not None:
             ringer.ring(self)

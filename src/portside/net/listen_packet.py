@@ -13,10 +13,17 @@ lets a second server take the packets of the first without a word.
 import socket
 
 from portside.engine import DatagramDescriptor
-from portside.errors import AddressError, Error, UnknownNetworkError, from_os_error
+from portside.errors import (
+    AddressError,
+    DeniedError,
+    Error,
+    UnknownNetworkError,
+    from_os_error,
+)
 from portside.names import (
     PACKET_NETWORKS,
-    Endpoint,
+    Address,
+    AnyEndpoint,
     InheritedEndpoint,
     IPAddress,
     UnixAddress,
@@ -24,6 +31,7 @@ from portside.names import (
     is_unspecified,
 )
 from portside.net.bind import bind_at, bind_everywhere
+from portside.net.inherited import inherit_packets
 from portside.net.packet_conn import PacketConn
 from portside.net.pktinfo import CONTROL_BYTES
 from portside.net.resolve import Resolver
@@ -84,13 +92,15 @@ def listen_packets(
 
 
 def _listen(
-    endpoint: Endpoint | UnixAddress,
+    endpoint: AnyEndpoint,
     control: Control | None,
     resolver: Resolver | None,
     at_most: int | None = None,
 ) -> list[PacketConn]:
     if isinstance(endpoint, UnixAddress):
         return [listen_unixgram(endpoint, control)]
+    if isinstance(endpoint, InheritedEndpoint):
+        return _inherited(endpoint)
 
     def open_at(at: IPAddress, is_dual: bool) -> DatagramDescriptor:
         descriptor = _open(at)
@@ -146,7 +156,7 @@ def _connect(
         elif control is not None:
             family = 6 if place.is_ipv6 else 4
             control(f"udp{family}", place, descriptor.socket)
-        descriptor.connect_now(sockaddr_of(place))
+        _connect_now(descriptor, place)
         return PacketConn(
             descriptor, place.network, _bound(place.network, descriptor), place
         )
@@ -163,24 +173,51 @@ def _connect(
         raise
 
 
+def _connect_now(descriptor: DatagramDescriptor, place: IPAddress) -> None:
+    try:
+        descriptor.connect_now(sockaddr_of(place))
+    except PermissionError as error:
+        sock = descriptor.socket
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST):
+            raise
+        raise DeniedError(
+            "permission denied: to a broadcast address only with SO_BROADCAST, which "
+            "listen_packet has as set_broadcast; set SO_BROADCAST in control= here"
+        ) from error
+
+
 def _open(at: IPAddress) -> DatagramDescriptor:
     family = socket.AF_INET6 if at.is_ipv6 else socket.AF_INET
     sock = DatagramDescriptor.open_socket(family, socket.SOCK_DGRAM)
     return DatagramDescriptor(sock, CONTROL_BYTES)
 
 
-def _bound(network: str, descriptor: DatagramDescriptor) -> IPAddress:
-    return IPAddress.from_sockaddr(network, descriptor.socket.getsockname())
-
-
-def _packet_endpoint(target: Target, address: str | None) -> Endpoint | UnixAddress:
+def _packet_endpoint(target: Target, address: str | None) -> AnyEndpoint:
     endpoint = endpoint_of(target, address)
     if isinstance(endpoint, InheritedEndpoint):
-        raise UnknownNetworkError(
-            f"endpoint {str(endpoint)!r}: only conns are taken from a passed socket"
-        )
+        return endpoint
     if endpoint.network not in PACKET_NETWORKS:
         raise UnknownNetworkError(
             f"network {endpoint.network!r}: carries conns, and no packets: use listen"
         )
     return endpoint
+
+
+def _inherited(endpoint: InheritedEndpoint) -> list[PacketConn]:
+    try:
+        network, descriptors = inherit_packets(endpoint)
+    except OSError as error:
+        located = from_os_error(
+            error, op="listen", network=endpoint.network, local=endpoint
+        )
+        if located is error:
+            raise
+        raise located from error
+    return [PacketConn(each, network, _bound(network, each)) for each in descriptors]
+
+
+def _bound(network: str, descriptor: DatagramDescriptor) -> Address:
+    name = descriptor.socket.getsockname()
+    if network == "unixgram":
+        return UnixAddress.from_sockaddr(network, name)
+    return IPAddress.from_sockaddr(network, name)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from portside.engine import Buffer, ControlMessages
 from portside.errors import DeniedError, LimitError
-from portside.names import Address
+from portside.names import Address, IPAddress
 from portside.net.pktinfo import Destination
 
 __all__ = ["HEADER_BYTES", "MAX_UDP_BYTES", "MAX_UNIX_BYTES", "Packet", "in_words"]
@@ -100,12 +100,12 @@ class Packet:
         return self._source
 
     @property
-    def address(self) -> Address:
+    def address(self) -> IPAddress | Any:
         """Who sent it."""
         return self._source.address_of(self._sender)
 
     @property
-    def local_address(self) -> Address:
+    def local_address(self) -> IPAddress | Any:
         """Where it was sent to: one of our addresses, a group, or a broadcast."""
         if self._destination is None:
             return self._source.local_address

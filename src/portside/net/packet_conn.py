@@ -53,8 +53,9 @@ class PacketConn:
         remove_file: Callable[[], None] | None = None,
     ) -> None:
         self.network = network
-        self.local_address = local_address
-        self.remote_address = remote_address
+        # Any, so that who knows what the network is need not say so again.
+        self.local_address: IPAddress | Any = local_address
+        self.remote_address: IPAddress | Any = remote_address
         self._descriptor = descriptor
         self._remove_file = remove_file
         self._family = descriptor.socket.family

@@ -24,7 +24,7 @@ from portside.server.service import (
     packet_handler,
     service_of,
 )
-from portside.server.settings import Settings, option_help
+from portside.server.settings import Settings
 
 __all__ = [
     "Handler",
@@ -34,7 +34,6 @@ __all__ = [
     "Service",
     "Settings",
     "State",
-    "option_help",
     "packet_handler",
     "serve",
     "service_of",

@@ -19,11 +19,13 @@ from portside.names import (
     Address,
     AnyEndpoint,
     Endpoint,
+    InheritedEndpoint,
     IPAddress,
     is_loopback,
     parse_endpoint,
 )
 from portside.net import Listener, PacketConn, listen, listen_packets
+from portside.net.inherited import inherited_network
 from portside.net.target import Target, endpoint_of
 from portside.server.guard import Guard
 from portside.server.packets import PacketDoor
@@ -60,7 +62,8 @@ class Doors:
         for target in targets:
             endpoints = _endpoints(service, target)
             for endpoint in endpoints:
-                service.check_network(endpoint.network)
+                if not isinstance(endpoint, InheritedEndpoint):
+                    service.check_network(endpoint.network)
             self._places.append((service, endpoints))
 
     def open(self, backlog: int | None, *, guard_packets: bool) -> None:
@@ -77,6 +80,8 @@ class Doors:
         served: list[tuple[Service, Listener | PacketConn]] = []
         try:
             for service, endpoints in self._places:
+                for endpoint in endpoints:
+                    service.check_network(_network(endpoint))
                 listeners, heard = _open_at_one_port(endpoints, backlog)
                 served += [(service, each) for each in listeners]
                 served += [(service, each) for each in heard]
@@ -153,7 +158,7 @@ def _open_at_one_port(
         try:
             for endpoint in endpoints:
                 at = _with_port(endpoint, port)
-                if at.network in PACKET_NETWORKS:
+                if _network(at) in PACKET_NETWORKS:
                     found += listen_packets(at)
                 else:
                     listeners.append(listen(at, backlog=backlog))
@@ -172,6 +177,13 @@ def _open_at_one_port(
 def _close_all(opened: Iterable[Listener | PacketConn]) -> None:
     for each in opened:
         each.close()
+
+
+def _network(endpoint: AnyEndpoint) -> str:
+    """Return its network; a socket that was passed says its own."""
+    if isinstance(endpoint, InheritedEndpoint):
+        return inherited_network(endpoint)
+    return endpoint.network
 
 
 def _endpoints(service: Service, target: Target) -> list[AnyEndpoint]:

@@ -7,10 +7,10 @@ Fails    ValueError: a value that cannot be
 """
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Settings", "option_help"]
+__all__ = ["Settings"]
 
 
 def _option(default: Any, text: str, unit: str = "") -> Any:
@@ -79,9 +79,3 @@ class Settings:
             raise ValueError(
                 f"over_capacity must be wait or refuse, not {self.over_capacity!r}"
             )
-
-
-def option_help(name: str) -> str:
-    """Return what an option is for, in the words that every place uses."""
-    found = {each.name: each for each in fields(Settings)}[name]
-    return str(found.metadata["help"])

@@ -19,7 +19,7 @@ from portside.services.daytime import daytime, daytime_packet
 from portside.services.discard import discard, discard_packet
 from portside.services.echo import echo, echo_packet
 from portside.services.forward import forward
-from portside.services.forward_settings import ForwardSettings, forward_option_help
+from portside.services.forward_settings import ForwardSettings
 from portside.services.qotd import qotd, qotd_packet
 from portside.services.time import time, time_packet
 from portside.services.upstream import forward_upstream
@@ -36,7 +36,6 @@ __all__ = [
     "echo",
     "echo_packet",
     "forward",
-    "forward_option_help",
     "forward_upstream",
     "qotd",
     "qotd_packet",

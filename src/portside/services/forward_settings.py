@@ -7,10 +7,10 @@ Fails    ValueError: a value that cannot be
 """
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ForwardSettings", "forward_option_help"]
+__all__ = ["ForwardSettings"]
 
 
 def _option(default: Any, text: str, unit: str = "") -> Any:
@@ -26,30 +26,32 @@ class ForwardSettings:
     """
 
     # Shorter than the 30 s and more that clients wait, so that they learn of it.
-    dial_timeout: float = _option(10.0, "how long upstream may take to answer", "s")
+    dial_timeout: float = _option(
+        10.0, "how long upstream may take to answer", "seconds"
+    )
     idle_timeout: float | None = _option(
         None,
         "when a connection on which nothing moves is reset; never unless given",
-        "s",
+        "seconds",
     )
     # DNS answers within seconds; a NAT forgets UDP after 30 s to some minutes.
     session_timeout: float = _option(
-        60.0, "when a UDP peer of whom nothing comes is forgotten", "s"
+        60.0, "when a UDP peer of whom nothing comes is forgotten", "seconds"
     )
     # Each costs a descriptor, and a thread where tasks are threads: a guess.
     max_sessions: int = _option(
         1000, "UDP peers at once; the one idle the longest makes room", "peers"
     )
-    delay: float = _option(0.0, "what everything takes longer, each way", "s")
-    jitter: float = _option(0.0, "what it takes longer still, at the most", "s")
+    delay: float = _option(0.0, "what everything takes longer, each way", "seconds")
+    jitter: float = _option(0.0, "what it takes longer still, at the most", "seconds")
     loss: float = _option(
         0.0, "the share that is lost: packets for good, of streams until sent again"
     )
     rate: float | None = _option(
-        None, "how much goes through, each way; no limit unless given", "bytes/s"
+        None, "how much goes through, each way; no limit unless given", "bytes a second"
     )
     reset_after: float | None = _option(
-        None, "when each connection is reset; never unless given", "s"
+        None, "when each connection is reset; never unless given", "seconds"
     )
     seed: int = _option(0, "what jitter and loss are drawn from")
 
@@ -77,9 +79,3 @@ class ForwardSettings:
 def _check_seconds(name: str, seconds: float) -> None:
     if not 0 <= seconds < math.inf:
         raise ValueError(f"{name} must be seconds from 0 on, not {seconds!r}")
-
-
-def forward_option_help(name: str) -> str:
-    """Return what an option is for, in the words that every place uses."""
-    found = {each.name: each for each in fields(ForwardSettings)}[name]
-    return str(found.metadata["help"])

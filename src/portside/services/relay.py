@@ -19,6 +19,10 @@ direction goes on to its own end, and then both are reset. If that direction had
 well before, its peer has got the whole, and only waits to be told that nobody reads.
 """
 
+import fcntl
+import sys
+import termios
+
 from portside.engine import (
     Queue,
     TaskGroup,
@@ -28,7 +32,7 @@ from portside.engine import (
     sleep,
     timeout,
 )
-from portside.errors import ClosedError, DeadlineError, Error
+from portside.errors import ClosedError, DeadlineError, Error, ResetError
 from portside.net import Conn
 from portside.services.lane import Lane
 
@@ -39,6 +43,13 @@ MAX_PIECES = 64
 
 READ_BYTES = 65536
 """What is read at once where nothing is late: what a conn reads by itself."""
+
+SENT_SECONDS = 1.0
+"""How long a reset waits for what was said before it: as a lingering close does."""
+
+FIRST_PAUSE_SECONDS = 0.001
+LONGEST_PAUSE_SECONDS = 0.05
+"""How often it looks meanwhile: a guess."""
 
 _Queue = Queue[tuple[float, bytes | Error]]
 
@@ -85,6 +96,8 @@ class Relay:
             self.abort()
             raise
         if self._broke is not None:
+            _wait_until_sent(self.near)
+            _wait_until_sent(self.far)
             self.abort()
         return self._broke
 
@@ -107,6 +120,8 @@ class Relay:
             way.sink.close_write()
         except Error as error:
             if error.op != "write" or isinstance(error, DeadlineError | ClosedError):
+                if isinstance(error, ResetError):
+                    _wait_until_sent(way.sink)
                 self._break(error)
             elif not other.has_ended:
                 self._broke = self._broke or error
@@ -172,6 +187,27 @@ class Relay:
         checkpoint()  # or it was the bound around all of it
         if self._idle is None or now() >= self._moved_at + self._idle:
             raise  # noqa: PLE0704  called in an except block
+
+
+def _wait_until_sent(conn: Conn) -> None:
+    """Return when the peer's kernel has all that was written, or after a second.
+
+    A reset would destroy what is still in ours. No kernel tells when that is through,
+    so it has to be asked again and again (SIOCOUTQ of tcp(7) and unix(7)).
+    """
+    until, pause = now() + SENT_SECONDS, FIRST_PAUSE_SECONDS
+    try:
+        while _unsent(conn) and now() < until:
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    except OSError:
+        pass  # it is gone, or cannot tell
+
+
+def _unsent(conn: Conn) -> int:
+    return int.from_bytes(
+        fcntl.ioctl(conn.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder
+    )
 
 
 class _Way:

@@ -1,0 +1,103 @@
+"""Options of the command line, made from the fields of settings.
+
+In       a dataclass whose fields carry help and unit, as `portside.server.Settings`
+Out      a decorator that gives a command an option for each; the settings again
+Holds    nothing: name, default and help are the field's
+Fails    never
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+import click
+
+from portside.cli.units import Duration, Size, duration_text
+
+__all__ = ["flag", "options_of", "taken_from"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def options_of(
+    settings: type,
+    *,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    about: str = "",
+) -> Callable[[Command], Command]:
+    """Return what gives a command an option for each field of the settings.
+
+    Args:
+        choices: the words that an option takes, where they are few.
+        defaults: where the command differs from the settings.
+        about: what stands before each help text.
+    """
+    chosen, own = choices or {}, defaults or {}
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(fields(settings)):
+            default = own.get(each.name, each.default)
+            command = _option(settings, each, default, chosen, about)(command)
+        return command
+
+    return decorate
+
+
+def taken_from(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
+    """Return those of the values that are fields of the settings."""
+    return {each.name: values[each.name] for each in fields(settings)}
+
+
+def flag(name: str) -> str:
+    """Return what is typed for a field."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _option(
+    settings: type,
+    each: "Field[Any]",
+    default: Any,
+    choices: Mapping[str, tuple[str, ...]],
+    about: str,
+) -> Callable[[Command], Command]:
+    text = str(each.metadata["help"])
+    for other in fields(settings):
+        text = text.replace(f" {other.name}:", f" {flag(other.name)}:")
+    text = f"{about}{text}" if about else f"{text[:1].upper()}{text[1:]}"
+    if isinstance(default, bool):
+        return click.option(
+            flag(each.name), is_flag=True, show_envvar=True, help=f"{text}."
+        )
+    is_duration = each.metadata["unit"] == "seconds"
+    return click.option(
+        flag(each.name),
+        type=_type(each, choices),
+        metavar=None if each.name in choices else _metavar(each),
+        default=duration_text(default) if is_duration and default else default,
+        show_default=default not in (None, 0),
+        show_envvar=True,
+        help=f"{text}.",
+    )
+
+
+def _type(
+    each: "Field[Any]", choices: Mapping[str, tuple[str, ...]]
+) -> "click.ParamType[Any, Any]":
+    if each.name in choices:
+        return click.Choice(choices[each.name])
+    unit = each.metadata["unit"]
+    if unit == "seconds":
+        return Duration()
+    if unit == "bytes a second":
+        return Size()
+    return click.FLOAT if isinstance(each.default, float) else click.INT
+
+
+def _metavar(each: "Field[Any]") -> str:
+    unit = each.metadata["unit"]
+    if unit == "seconds":
+        return "DURATION"
+    if unit == "bytes a second":
+        return "SIZE"
+    return "SHARE" if isinstance(each.default, float) else "N"
