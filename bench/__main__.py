@@ -10,14 +10,14 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bench.building import BuildError, compile_load
 from bench.paths import BUILD, RESULTS
 from bench.process import ProgramError
-from bench.report import aligned, heads_and_rows, warning
+from bench.report import aligned, heads_and_rows, lost, warning
 from bench.results import as_result, write_result
-from bench.roster import PEERS, Commands, named, prepare
+from bench.roster import PEERS, Commands, Peer, Transport, named, prepare
 from bench.rounds import run_rounds, with_rate
 from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS, Pace, Scenario
 
@@ -37,19 +37,31 @@ def main() -> int:
     except BuildError as error:
         _say(f"failed: the load generator: {error}")
         return 1
-    commands = prepare(options.peers)
-    for name, why in commands.skipped.items():
-        _say(f"skipped: {name}: {why}")
-    for name, why in commands.failed.items():
-        _say(f"failed: {name}: {why}")
+    scenarios = [SCENARIOS[name] for name in options.scenario]
+    commands = _prepared(scenarios, options.peers)
     if options.smoke:
         pace, rounds = SMOKE, 1
     else:
         pace, rounds = Pace(options.seconds, 0.25, idle_connections), options.rounds
-    good = not commands.failed
-    for name in options.scenario:
-        good &= _run(SCENARIOS[name], commands, rounds, pace, options)
+    good = not any(each.failed for each in commands.values())
+    for scenario in scenarios:
+        good &= _run(scenario, commands[scenario.transport], rounds, pace, options)
     return 0 if good else 1
+
+
+def _prepared(
+    scenarios: Iterable[Scenario], peers: Iterable[Peer]
+) -> dict[Transport, Commands]:
+    """Prepare the peers for each transport of the scenarios; say who is not here."""
+    transports = dict.fromkeys(scenario.transport for scenario in scenarios)
+    commands = {transport: prepare(peers, transport) for transport in transports}
+    told: dict[str, None] = {}  # once, what holds for both
+    for each in commands.values():
+        told |= dict.fromkeys(f"skipped: {n}: {why}" for n, why in each.skipped.items())
+        told |= dict.fromkeys(f"failed: {n}: {why}" for n, why in each.failed.items())
+    for line in told:
+        _say(line)
+    return commands
 
 
 def _run(
@@ -73,8 +85,9 @@ def _run(
     seconds = time.monotonic() - began
     _say(f"\n{scenario.name}: {scenario.described(pace)} [{seconds:.0f} s]\n")
     _say(aligned(*heads_and_rows(result)) + "\n")
-    if spoilt := warning(result):
-        _say(f"{spoilt}\n")
+    for sentence in (lost(result), warning(result)):
+        if sentence:
+            _say(f"{sentence}\n")
     if not options.smoke:
         folder = RESULTS if _is_whole(options) else BUILD / "partial"
         _say(f"written: {write_result(folder, result)}\n")

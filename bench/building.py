@@ -29,14 +29,14 @@ def compile_load() -> Path:
     return _compile_c(LOAD, sorted(folder.glob("*.c")), sorted(folder.glob("*.h")))
 
 
-def compile_c_peer() -> Path:
-    """Compile the server that is written in C."""
-    return _compile_c(BUILD / "c", [BENCH / "peers" / "epoll.c"], [])
+def compile_c_peer(name: str) -> Path:
+    """Compile the server of this name that is written in C."""
+    return _compile_c(BUILD / f"c-{name}", [BENCH / "peers" / f"{name}.c"], [])
 
 
-def compile_go_peer() -> Path:
-    """Compile the server that is written in Go."""
-    program, source = BUILD / "go", BENCH / "peers" / "goroutines.go"
+def compile_go_peer(name: str) -> Path:
+    """Compile the server of this name that is written in Go."""
+    program, source = BUILD / f"go-{name}", BENCH / "peers" / f"{name}.go"
     return _compile(program, [source], ["go", "build", "-o", str(program), str(source)])
 
 

@@ -1,26 +1,29 @@
 """One client that sends messages and awaits each one's echo, so many and no more.
 
-In       a port, a number of messages
-Out      nothing; the server has seen the end of the stream when it returns
+In       a server, or its port; a number of messages
+Out      nothing; a server of streams has seen the end of this one when it returns
 Fails    AssertionError: an echo is not what was sent; OSError
 """
 
 import socket
+import time
 
+from bench.process import Server
 from bench.scenarios import BYTES
+from bench.tree import is_asleep, process_tree
 
-__all__ = ["exchange"]
+__all__ = ["exchange", "exchange_packets"]
 
 ECHO_SECONDS = 60.0
 """How long one echo may take: a guess, for valgrind on a busy machine."""
 
 
 def exchange(port: int, messages: int) -> None:
-    """Have so many messages echoed, one after the other, over one connection."""
+    """Have so many messages echoed by who listens there, over one connection."""
     with socket.create_connection(("127.0.0.1", port), ECHO_SECONDS) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number in range(messages):
-            message = number.to_bytes(4, "big") * (BYTES // 4)
+            message = _message(number)
             client.sendall(message)
             echoed = b""
             while len(echoed) < BYTES:
@@ -30,3 +33,30 @@ def exchange(port: int, messages: int) -> None:
             assert echoed == message, "what came back is not what was sent"
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b"", "more came back than was sent"
+
+
+def exchange_packets(server: Server, messages: int) -> None:
+    """Have so many datagrams echoed, each by a server that sleeps when it comes.
+
+    A server looks whether there is one more before it sleeps. Was it faster or slower
+    than we are would be luck, and so would be the calls that it makes.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(ECHO_SECONDS)  # none is lost where one is on its way
+        client.connect(("127.0.0.1", server.port))
+        for number in range(messages):
+            _wait_for_sleep(server)
+            message = _message(number)
+            client.send(message)
+            echoed = client.recv(BYTES + 1)
+            assert echoed == message, "what came back is not what was sent"
+
+
+def _wait_for_sleep(server: Server) -> None:
+    end = time.monotonic() + ECHO_SECONDS
+    while not is_asleep(process_tree(server.pid)):
+        assert time.monotonic() < end, "the server does not come to rest"
+
+
+def _message(number: int) -> bytes:
+    return number.to_bytes(4, "big") * (BYTES // 4)

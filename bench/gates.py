@@ -11,11 +11,13 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench.instructions import instructions
 from bench.paths import BENCH
 from bench.process import ProgramError
+from bench.roster import Transport
 from bench.system_calls import system_calls
 from portside.models import MODELS
 
@@ -32,7 +34,8 @@ def main() -> int:
     thresholds = tomllib.loads((BENCH / "gates.toml").read_text())
     status = 0
     for kind, tool, measure in (
-        ("system_calls", "strace", _system_calls),
+        ("system_calls", "strace", partial(_system_calls, "stream")),
+        ("packet_system_calls", "strace", partial(_system_calls, "packet")),
         ("instructions", "valgrind", _instructions),
     ):
         most = dict(thresholds[kind])
@@ -74,8 +77,8 @@ def _gate(
     return 0 if is_good else MISSED
 
 
-def _system_calls(model: str) -> tuple[float, str]:
-    calls = system_calls(model)
+def _system_calls(transport: Transport, model: str) -> tuple[float, str]:
+    calls = system_calls(model, transport)
     told = ", ".join(f"{name} {each:.3f}" for name, each in calls.items())
     return sum(calls.values()), f" ({told})"
 

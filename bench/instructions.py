@@ -41,7 +41,7 @@ def _collected(model: str, messages: int) -> int:
     command = [
         *("env", "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1"),
         *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-        *peer.command(),
+        *peer.stream(),
     ]
     with Server(f"valgrind of {peer.name}", command) as server:
         exchange(server.port, messages)

@@ -12,7 +12,7 @@ from typing import Any
 from bench.quartiles import compare, spread
 from bench.scenarios import SCENARIOS, Measure
 
-__all__ = ["KEPT_SHARE", "aligned", "heads_and_rows", "warning"]
+__all__ = ["KEPT_SHARE", "aligned", "heads_and_rows", "lost", "warning"]
 
 BUSY_SHARE = 0.05
 """Of the time: a load that had to wait longer for its core tells little. A guess."""
@@ -45,6 +45,20 @@ def warning(result: dict[str, Any]) -> str:
         "The machine was busy with something else: the load generator waited for its "
         f"core {share:.0%} of the time, so these figures mean little."
     )
+
+
+def lost(result: dict[str, Any]) -> str:
+    """Return a sentence about the datagrams that were lost; of conns, nothing."""
+    if SCENARIOS[result["scenario"]].transport != "packet" or not result["peers"]:
+        return ""
+    counts = {
+        name: sum(each["offered"] - each["messages"] for each in rounds)
+        for name, rounds in result["peers"].items()
+    }
+    if not any(counts.values()):
+        return "No datagram was lost."
+    told = ", ".join(f"{name} {count:.0f}" for name, count in counts.items() if count)
+    return f"Datagrams that were lost, in all rounds: {told}."
 
 
 def _cell(measure: Measure, rounds: list[dict[str, float]]) -> str:

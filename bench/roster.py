@@ -2,6 +2,9 @@
 
 Out      peers in the order in which they are shown; how to start those that are here
 Fails    never: a peer that lacks something is skipped, with the reason
+
+A peer is one way of writing a server, so it has one name, and a program for each
+transport: most for conns (TCP) and for packets (UDP), some for conns alone.
 """
 
 import argparse
@@ -10,11 +13,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.building import BuildError, compile_c_peer, compile_go_peer
 from portside.models import MODELS
 
-__all__ = ["PEERS", "Commands", "Peer", "named", "prepare"]
+__all__ = ["PEERS", "Commands", "Peer", "Transport", "named", "prepare"]
+
+
+Transport = Literal["stream", "packet"]
+Command = Callable[[], list[str]]
 
 
 class _Missing(Exception):
@@ -27,11 +35,17 @@ class Peer:
 
     Attributes:
         name: as it is shown.
-        command: returns what starts it, compiled now where it must be.
+        stream: returns what starts it for conns, compiled now where it must be.
+        packet: the same for packets; None where there is no such thing.
     """
 
     name: str
-    command: Callable[[], list[str]]
+    stream: Command
+    packet: Command | None = None
+
+    def at(self, transport: Transport) -> Command | None:
+        """Return what starts it for conns or for packets."""
+        return self.stream if transport == "stream" else self.packet
 
 
 @dataclass(frozen=True)
@@ -49,17 +63,20 @@ class Commands:
     failed: dict[str, str]
 
 
-def _c() -> list[str]:
-    return [str(compile_c_peer())]
+def _c(name: str) -> Command:
+    return lambda: [str(compile_c_peer(name))]
 
 
-def _go() -> list[str]:
-    if shutil.which("go") is None:
-        raise _Missing("no go here")
-    return [str(compile_go_peer())]
+def _go(name: str) -> Command:
+    def command() -> list[str]:
+        if shutil.which("go") is None:
+            raise _Missing("no go here")
+        return [str(compile_go_peer(name))]
+
+    return command
 
 
-def _python(module: str, *words: str, needs: str = "") -> Callable[[], list[str]]:
+def _python(module: str, *words: str, needs: str = "") -> Command:
     def command() -> list[str]:
         if needs and importlib.util.find_spec(needs) is None:
             raise _Missing(f"{needs} is not installed")
@@ -68,32 +85,49 @@ def _python(module: str, *words: str, needs: str = "") -> Callable[[], list[str]
     return command
 
 
-def _portside(model: str) -> Callable[[], list[str]]:
-    def command() -> list[str]:
-        if model not in MODELS:
-            raise _Missing(f"portside has no model {model} yet")
-        return [sys.executable, "-m", "bench.peers.portside_model", model]
+def _portside(model: str) -> Peer:
+    def starting(module: str) -> Command:
+        def command() -> list[str]:
+            if model not in MODELS:
+                raise _Missing(f"portside has no model {model} yet")
+            return [sys.executable, "-m", f"bench.peers.{module}", model]
 
-    return command
+        return command
+
+    return Peer(
+        f"portside-{model}", starting("portside_model"), starting("portside_packets")
+    )
 
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("c", _c),
-        Peer("go", _go),
-        Peer("uvloop-protocol", _python("uvloop_protocol", needs="uvloop")),
+        Peer("c", _c("epoll"), _c("packets")),
+        Peer("go", _go("goroutines"), _go("packets")),
+        Peer(
+            "uvloop-protocol",
+            _python("uvloop_protocol", needs="uvloop"),
+            _python("uvloop_packets", needs="uvloop"),
+        ),
         Peer("uvloop-streams", _python("uvloop_streams", needs="uvloop")),
-        Peer("asyncio", _python("asyncio_streams")),
-        Peer("gevent", _python("gevent_server", needs="gevent")),
+        Peer("asyncio", _python("asyncio_streams"), _python("asyncio_packets")),
+        Peer(
+            "gevent",
+            _python("gevent_server", needs="gevent"),
+            _python("gevent_packets", needs="gevent"),
+        ),
         Peer("trio", _python("trio_server", needs="trio")),
-        Peer("socketserver-threading", _python("socketserver_echo", "threading")),
+        Peer(
+            "socketserver-threading",
+            _python("socketserver_echo", "threading"),
+            _python("socketserver_packets"),
+        ),
         Peer("socketserver-forking", _python("socketserver_echo", "forking")),
-        Peer("portside-serial", _portside("serial")),
-        Peer("portside-fork", _portside("fork")),
-        Peer("portside-thread", _portside("thread")),
-        Peer("portside-nonblocking", _portside("nonblocking")),
-        Peer("portside-hybrid", _portside("hybrid")),
+        _portside("serial"),
+        _portside("fork"),
+        _portside("thread"),
+        _portside("nonblocking"),
+        _portside("hybrid"),
     )
 }
 
@@ -112,12 +146,15 @@ def named(text: str) -> tuple[Peer, ...]:
     return tuple(peer for name, peer in PEERS.items() if name in names)
 
 
-def prepare(peers: Iterable[Peer]) -> Commands:
-    """Compile what must be, and say who is here and who is not."""
+def prepare(peers: Iterable[Peer], transport: Transport) -> Commands:
+    """Compile what must be for a transport, and say who is here and who is not."""
     commands = Commands({}, {}, {})
     for peer in peers:
+        command = peer.at(transport)
+        if command is None:
+            continue
         try:
-            commands.here[peer.name] = peer.command()
+            commands.here[peer.name] = command()
         except _Missing as reason:
             commands.skipped[peer.name] = str(reason)
         except BuildError as error:

@@ -82,7 +82,7 @@ def rotated(names: list[str], number: int) -> list[str]:
 
 def with_rate(pace: Pace) -> Pace:
     """Return the pace with a share of the rate at which the C server is saturated."""
-    with Server("c", [str(compile_c_peer())]) as server:
+    with Server("c", [str(compile_c_peer("epoll"))]) as server:
         most = max(pace.load(server, "closed", 50)["per_second"] for _ in range(3))
     return replace(pace, rate=float(round(most * RATE_SHARE)))
 

@@ -6,6 +6,7 @@ Fails    ProgramError, as the load
 
 A server that serves one connection at a time takes part only where there is one. Where
 a process for each connection would have to hold 10,000 of them, it takes no part.
+Packets make nobody wait for a connection's end, so there all take part who can.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from bench.load import Figures, holding_idle, put_load
 from bench.memory import memory_of
 from bench.process import Server
-from bench.roster import PEERS
+from bench.roster import PEERS, Transport
 
 __all__ = [
     "BASELINE",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 BASELINE = "portside-nonblocking"
-"""What the others are compared with, by their CPU time."""
+"""What the others are compared with, by their CPU time, each over its transport."""
 
 BYTES = 1024
 """Of one message."""
@@ -86,6 +87,7 @@ class Scenario:
         about: in a sentence, for the page.
         is_fresh: each round has a new server, since memory is asked for.
         at_rate: so many messages a second are offered as the pace says.
+        transport: which of its peers' programs it runs.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Scenario:
     shown: tuple[Measure, ...]
     is_fresh: bool = False
     at_rate: bool = False
+    transport: Transport = "stream"
 
     def described(self, pace: Pace) -> str:
         """Return what is done, in a sentence or two, at this pace."""
@@ -112,6 +115,7 @@ _CONNECT = (_CPU, Measure("per_second", "connections/s", 0), *_LATENCIES)
 
 _ALL = tuple(PEERS)
 _MANY = tuple(name for name in PEERS if name != "portside-serial")
+_PACKETS = tuple(name for name, peer in PEERS.items() if peer.packet is not None)
 _TENS_OF_THOUSANDS = ("c", "go", "asyncio", "gevent", BASELINE)
 
 
@@ -189,6 +193,15 @@ SCENARIOS = {
                 Measure("pss_kib_each", "KiB each (PSS)", 1),
             ),
             is_fresh=True,
+        ),
+        Scenario(
+            "packets50",
+            "50 clients send a datagram of 1 KiB, await its echo, and send again. One "
+            "whose echo has not come within a second counts as lost and is sent again.",
+            _PACKETS,
+            lambda server, pace: pace.load(server, "packets", 50),
+            _ECHO,
+            transport="packet",
         ),
     )
 }

@@ -1,6 +1,6 @@
 """How many system calls Portside makes for one echoed message.
 
-In       a model's name
+In       a model's name, and the transport: conns or packets
 Out      calls a message, by the name of the call
 Source   strace(1): -f follows threads and children, -c counts
 Fails    ProgramError: strace or the server failed
@@ -13,10 +13,10 @@ import os
 import signal
 from collections import Counter
 
-from bench.exchange import exchange
+from bench.exchange import exchange, exchange_packets
 from bench.paths import BUILD
 from bench.process import Server
-from bench.roster import PEERS
+from bench.roster import PEERS, Transport
 from bench.tree import process_tree
 
 __all__ = ["counts_of_summary", "system_calls"]
@@ -24,9 +24,11 @@ __all__ = ["counts_of_summary", "system_calls"]
 MESSAGES = 1000
 
 
-def system_calls(model: str) -> dict[str, float]:
+def system_calls(model: str, transport: Transport) -> dict[str, float]:
     """Return the calls that a message takes under a model."""
-    once, twice = (_counted(model, messages) for messages in (MESSAGES, 2 * MESSAGES))
+    once, twice = (
+        _counted(model, transport, messages) for messages in (MESSAGES, 2 * MESSAGES)
+    )
     found = {
         name: (twice[name] - once[name]) / MESSAGES for name in sorted(twice | once)
     }
@@ -48,13 +50,18 @@ def counts_of_summary(summary: str) -> Counter[str]:
     return counts
 
 
-def _counted(model: str, messages: int) -> Counter[str]:
+def _counted(model: str, transport: Transport, messages: int) -> Counter[str]:
     BUILD.mkdir(exist_ok=True)
     file = BUILD / "strace.txt"
     peer = PEERS[f"portside-{model}"]
-    command = ["strace", "-f", "-c", "-o", str(file), *peer.command()]
+    start = peer.at(transport)
+    assert start is not None, "every model has a program for each transport"
+    command = ["strace", "-f", "-c", "-o", str(file), *start()]
     with Server(f"strace of {peer.name}", command) as server:
-        exchange(server.port, messages)
+        if transport == "stream":
+            exchange(server.port, messages)
+        else:
+            exchange_packets(server, messages)
         traced = process_tree(server.pid)[1]  # strace would not wait for it to end
         os.kill(traced, signal.SIGTERM)
         server.finish()

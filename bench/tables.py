@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from bench.paths import PAGE, RESULTS, ROOT
-from bench.report import heads_and_rows, warning
+from bench.report import heads_and_rows, lost, warning
 from bench.results import read_results
 from bench.scenarios import SCENARIOS, Pace
 
@@ -73,7 +73,7 @@ def _section(result: dict[str, Any]) -> str:
         f"## {scenario.name}\n",
         scenario.described(Pace(**result["pace"])) + "\n",
         table(result) + "\n",
-        *(f"{sentence}\n" for sentence in [warning(result)] if sentence),
+        *(f"{each}\n" for each in (lost(result), warning(result)) if each),
         *(
             f"Did not take part: {name} ({why}).\n"
             for name, why in result["skipped"].items()

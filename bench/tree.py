@@ -1,14 +1,15 @@
 """A process and its children, and theirs.
 
 In       a process id
-Out      the ids of all that descend from it and still are in the kernel's table
-Source   proc(5): /proc/PID/task/TID/children
+Out      the ids of all that descend from it and still are in the kernel's table;
+         whether they all sleep
+Source   proc(5): /proc/PID/task/TID/children and stat
 Fails    never: a process that has gone has no children
 """
 
 from pathlib import Path
 
-__all__ = ["process_tree"]
+__all__ = ["is_asleep", "process_tree"]
 
 
 def process_tree(pid: int) -> list[int]:
@@ -26,3 +27,16 @@ def process_tree(pid: int) -> list[int]:
                 continue  # the thread has ended
             found += [int(child) for child in children.split()]
     return found
+
+
+def is_asleep(family: list[int]) -> bool:
+    """Whether no thread of these processes runs, or is held by who traces it."""
+    for pid in family:
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+            try:
+                state = stat.read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue  # the thread has ended
+            if state != "S":
+                return False
+    return True

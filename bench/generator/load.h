@@ -32,17 +32,20 @@ double histogram_microseconds(const struct histogram *histogram, double quantile
 uint64_t now_ns(void);
 void die(const char *what); /* with errno's text, where there is one */
 int dial(int port, int blocking);
+int dial_packets(int port);
 void fill(unsigned char *message, size_t bytes, uint64_t seed);
 void must_send(int fd, const unsigned char *message, size_t bytes);
 
 /* main.c */
 void say_ready_and_wait(void);
+/* offered: all that were sent or due, so that the rest was lost or not sent in time */
 void report(uint64_t messages, uint64_t offered, uint64_t elapsed_ns,
             const struct histogram *histogram);
 
-/* echo.c, connect.c, idle.c: the modes */
+/* echo.c, connect.c, packets.c, idle.c: the modes */
 void run_echo(const struct plan *plan);
 void run_connect(const struct plan *plan);
+void run_packets(const struct plan *plan);
 void run_idle(const struct plan *plan);
 
 #endif

@@ -3,6 +3,7 @@
  *   load closed  PORT CONNECTIONS BYTES WARM SECONDS       each sends, awaits, sends ...
  *   load open    PORT CONNECTIONS BYTES WARM SECONDS RATE  sends at fixed times
  *   load connect PORT CLIENTS BYTES WARM SECONDS           connect, one message, close
+ *   load packets PORT CLIENTS BYTES WARM SECONDS           datagrams: send, await ...
  *   load idle    PORT CONNECTIONS                          one message, then silence
  *
  * It says "ready" when it has warmed up and nothing is on its way. A line on stdin lets
@@ -80,7 +81,7 @@ int main(int count, char **words) {
     const char *mode = count > 3 ? words[1] : "";
     int is_idle = strcmp(mode, "idle") == 0, is_open = strcmp(mode, "open") == 0;
     if (count != (is_idle ? 4 : is_open ? 8 : 7)) {
-        fputs("usage: load closed|open|connect|idle PORT ...: see main.c\n", stderr);
+        fputs("usage: load closed|open|connect|packets|idle PORT ...: see main.c\n", stderr);
         return 2;
     }
     plan.port = atoi(words[2]);
@@ -105,6 +106,8 @@ int main(int count, char **words) {
         run_echo(&plan);
     else if (strcmp(mode, "connect") == 0)
         run_connect(&plan);
+    else if (strcmp(mode, "packets") == 0)
+        run_packets(&plan);
     else {
         fputs("load: no such mode\n", stderr);
         return 2;

@@ -53,6 +53,19 @@ int dial(int port, int blocking) {
     return fd;
 }
 
+/* From a port that the kernel chooses, and deaf to all but the server: who is not there
+ * refuses, as over TCP. */
+int dial_packets(int port) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die("socket");
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(port)};
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        die("connect");
+    return fd;
+}
+
 /* Make a message that no other message equals: an echo that is late, doubled, or of
  * another connection shows. */
 void fill(unsigned char *message, size_t bytes, uint64_t seed) {

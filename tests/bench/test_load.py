@@ -33,6 +33,28 @@ print("port", server.server_address[1], flush=True)
 server.serve_forever()
 """
 
+PACKET_SERVER = """
+import socket
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("127.0.0.1", 0))
+print("port", sock.getsockname()[1], flush=True)
+number = 0
+while True:
+    data, client = sock.recvfrom(65536)
+    number += 1
+    for answer in ANSWER(data, number):
+        sock.sendto(answer, client)
+"""
+
+PACKET_ANSWERS = {
+    "[data.replace(data[-1:], b'!')]": "not what was sent",
+    "[data + b'!']": "not what was sent",
+    "[data[:-1]]": "not what was sent",
+    "[b'']": "not what was sent",
+    "[data, data]": "not what was sent|more came back than was sent",
+}
+
 ANSWERS = {
     "lambda data: data.replace(data[-1:], b'!')": "not what was sent",
     "lambda data: data + b'!'": "more came back than was sent",
@@ -44,6 +66,15 @@ ANSWERS = {
 def serving(answer="lambda data: data"):
     compile_load()
     code = SERVER.replace("ANSWER", f"({answer})")
+    with Server("told", [sys.executable, "-c", code]) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def answering(answer="[data]"):
+    """Answer datagrams, with what is made of the data and its number."""
+    compile_load()
+    code = PACKET_SERVER.replace("ANSWER", f"(lambda data, number: {answer})")
     with Server("told", [sys.executable, "-c", code]) as server:
         yield server
 
@@ -69,6 +100,40 @@ def test_an_echo_is_counted(mode):
     assert figures["cpu_us"] > 0
 
 
+def test_an_echo_of_a_datagram_is_counted():
+    with answering() as server:
+        figures = load(server, "packets")
+    assert figures["messages"] >= 3
+    assert figures["offered"] == figures["messages"]
+    assert 0 < figures["p50_us"] <= figures["p99_us"] <= figures["p999_us"]
+    assert figures["cpu_us"] > 0
+
+
+def test_a_lost_datagram_is_sent_again_and_counted():
+    with answering("[data] if number % 3 else []") as server:
+        figures = load(server, "packets", connections=3)
+    assert figures["offered"] > figures["messages"] >= 3
+    assert figures["p999_us"] >= 1e6
+
+
+def test_the_echoes_of_what_was_only_late_are_let_pass():
+    with answering("[data, data] if number % 2 == 0 else []") as server:
+        figures = load(server, "packets", connections=1)
+    assert figures["offered"] - figures["messages"] == 1
+
+
+def test_no_more_of_them_than_were_sent():
+    with answering("[data] * 3 if number % 2 == 0 else []") as server:
+        with pytest.raises(ProgramError, match="not what was sent"):
+            load(server, "packets", connections=1)
+
+
+@pytest.mark.parametrize(("answer", "told"), PACKET_ANSWERS.items())
+def test_a_server_that_does_not_echo_datagrams_is_found_out(answer, told):
+    with answering(answer) as server, pytest.raises(ProgramError, match=told):
+        load(server, "packets")
+
+
 def test_an_open_loop_offers_what_it_is_told():
     with serving() as server:
         figures = load(server, "open", rate=500)
@@ -82,12 +147,17 @@ def test_a_server_that_does_not_echo_is_found_out(mode, answer, told):
         load(server, mode)
 
 
-def test_a_port_where_nobody_listens_is_told():
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("closed", socket.SOCK_STREAM), ("packets", socket.SOCK_DGRAM)],
+)
+def test_a_port_where_nobody_listens_is_told(mode, kind):
     with serving() as server:
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
+        with socket.socket(socket.AF_INET, kind) as nobody:
+            nobody.bind(("127.0.0.1", 0))
             server.port = nobody.getsockname()[1]
         with pytest.raises(ProgramError, match="refused"):
-            load(server, "closed")
+            load(server, mode)
 
 
 def test_idle_connections_are_open_while_the_block_runs():

@@ -1,6 +1,6 @@
 """Rows of a result: medians, quartiles, and the comparison in words."""
 
-from bench.report import aligned, heads_and_rows, warning
+from bench.report import aligned, heads_and_rows, lost, warning
 from tests.bench.results import figures, result
 
 BASE = [figures(10.0), figures(11.0), figures(12.0)]
@@ -48,6 +48,23 @@ def test_a_busy_machine_spoils_the_figures():
     assert warning(result("echo1", {"c": [quiet, quiet, busy]})) == ""
     assert "20% of the time" in warning(result("echo1", {"c": [quiet, busy, busy]}))
     assert warning(result("echo1", {})) == ""
+
+
+def test_lost_datagrams_are_told_of_all_rounds():
+    rounds = [figures(5.0), figures(5.0, offered=1002.0), figures(5.0, offered=1001.0)]
+    told = lost(result("packets50", {"c": rounds, "go": [figures(5.0)]}))
+    assert told == "Datagrams that were lost, in all rounds: c 3."
+
+
+def test_where_no_datagram_was_lost_that_is_told():
+    peers = {"c": [figures(5.0)]}
+    assert lost(result("packets50", peers)) == "No datagram was lost."
+    assert lost(result("packets50", {})) == ""
+
+
+def test_of_conns_nothing_is_lost():
+    peers = {"c": [figures(5.0, offered=2000.0)]}  # at a rate: not sent in time
+    assert lost(result("rate50", peers)) == ""
 
 
 def test_the_baseline_is_one():

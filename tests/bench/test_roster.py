@@ -6,8 +6,8 @@ import pytest
 
 from bench import roster
 from bench.building import BuildError
-from bench.roster import PEERS, Peer, named, prepare
-from bench.scenarios import SCENARIOS
+from bench.roster import PEERS, Commands, Peer, named, prepare
+from bench.scenarios import BASELINE, SCENARIOS
 from portside.models import MODELS
 
 
@@ -17,14 +17,31 @@ def test_every_model_of_portside_is_compared():
     ]
 
 
-def test_a_serial_server_takes_part_only_where_there_is_one_connection():
+def test_a_serial_server_takes_part_only_where_nobody_waits_for_a_connections_end():
     serial = {name for name in SCENARIOS if "portside-serial" in SCENARIOS[name].peers}
-    assert serial == {"echo1", "connect1"}
+    assert serial == {"echo1", "connect1", "packets50"}
 
 
-def test_every_scenario_has_peers_that_there_are():
+def test_every_scenario_has_peers_with_a_program_for_it():
     for scenario in SCENARIOS.values():
-        assert set(scenario.peers) <= set(PEERS)
+        for name in scenario.peers:
+            assert PEERS[name].at(scenario.transport) is not None, name
+
+
+def test_every_scenario_has_the_baseline():
+    assert all(BASELINE in scenario.peers for scenario in SCENARIOS.values())
+
+
+def test_who_has_no_program_for_packets_is_neither_here_nor_skipped():
+    peer = Peer("it", lambda: ["stream"])
+    assert prepare([peer], "stream").here == {"it": ["stream"]}
+    assert prepare([peer], "packet") == Commands({}, {}, {})
+
+
+def test_a_peer_is_started_as_its_transport_wants():
+    peer = Peer("it", lambda: ["stream"], lambda: ["packet"])
+    assert prepare([peer], "stream").here == {"it": ["stream"]}
+    assert prepare([peer], "packet").here == {"it": ["packet"]}
 
 
 def test_peers_are_named_with_commas_and_keep_their_order():
@@ -38,16 +55,21 @@ def test_a_name_that_no_peer_has_is_told():
 
 def test_who_lacks_a_library_is_skipped():
     peer = Peer("it", roster._python("it", needs="no_such_library"))
-    assert prepare([peer]).skipped == {"it": "no_such_library is not installed"}
+    assert prepare([peer], "stream").skipped == {
+        "it": "no_such_library is not installed"
+    }
 
 
 def test_who_is_a_model_to_come_is_skipped():
-    peer = Peer("it", roster._portside("telepathic"))
-    assert "telepathic" in prepare([peer]).skipped["it"]
+    peer = roster._portside("telepathic")
+    for transport in ("stream", "packet"):
+        skipped = prepare([peer], transport).skipped
+        assert "telepathic" in skipped["portside-telepathic"]
 
 
 def test_who_does_not_compile_has_failed():
     def command() -> list[str]:
         raise BuildError("a syntax error")
 
-    assert prepare([Peer("it", command)]).failed == {"it": "a syntax error"}
+    failed = prepare([Peer("it", command)], "stream").failed
+    assert failed == {"it": "a syntax error"}

@@ -40,6 +40,11 @@ def test_a_scenario_is_described_at_the_pace_that_it_was_run():
     assert "beside 9,000 that have had" in text
 
 
+def test_the_page_says_what_was_lost():
+    peers = {"c": [figures(5.0, offered=1007.0)]}
+    assert "in all rounds: c 7." in page({"packets50": result("packets50", peers)})
+
+
 def test_the_page_says_when_the_machine_was_busy():
     peers = {"c": [figures(5.0, busy_share=0.3)]}
     assert "The machine was busy" in page({"echo1": result("echo1", peers)})

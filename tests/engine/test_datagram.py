@@ -90,11 +90,16 @@ class TestReceiving:
         for number in range(10):
             far.send(b"%d" % number)
         assert receive(descriptor)[0] == b"0"
-        seen = []
+        seen: list[bool] = []
+
+        def see():
+            seen.append(True)
+            unwatch(near.fileno())
+
         near, other = socket.socketpair()  # in each wait this would be seen
         with near, other:
             other.send(b"!")
-            watch(near.fileno(), lambda: seen.append(unwatch(near.fileno())))
+            watch(near.fileno(), see)
             try:
                 for number in range(1, 10):
                     assert receive(descriptor)[0] == b"%d" % number
@@ -105,9 +110,16 @@ class TestReceiving:
     def test_in_a_flood_what_is_watched_is_seen_all_the_same(self, engine, pair):
         descriptor, far = pair
         near, other = socket.socketpair()
-        seen = []
+        seen: list[bool] = []
+
+        def see():
+            seen.append(True)
+            unwatch(near.fileno())
+
         with near, other:
-            watch(near.fileno(), lambda: seen.append(unwatch(near.fileno())))
+            far.send(b"the wait before the first one is none between two")
+            receive(descriptor)
+            watch(near.fileno(), see)
             try:
                 other.send(b"!")
                 for _ in range(2 * MAX_IN_A_ROW + 1):
@@ -182,6 +194,19 @@ def test_a_flood_keeps_no_other_task_of_the_hub_waiting(hub, pair):
     assert len(turns) >= 2
     descriptor.close()
     joined(other)
+
+
+def test_descriptors_that_a_unix_peer_passes_are_not_opened(engine):
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    descriptor = DatagramDescriptor(near, control_bytes=100)
+    with far:
+        before = set(os.listdir("/proc/self/fd"))
+        socket.send_fds(far, [b"take these"], [0, 1, 2])
+        with descriptor.reading:
+            data, control, is_cut, _ = descriptor.receive_message(100)
+        assert (data, control, is_cut) == (b"take these", [], False)
+        assert len(os.listdir("/proc/self/fd")) <= len(before)
+        descriptor.close()
 
 
 class TestSending:

@@ -207,7 +207,8 @@ def test_everything_at_once_adds_up(seconds, record_property):
     assert world.slots.free == N_PLACES
     world.descriptor.reading.set_deadline(None)
     while world.received < world.sent:
-        world.received += len(world.descriptor.receive(4096))
+        with world.descriptor.reading:
+            world.received += len(world.descriptor.receive(4096))
     assert world.received == world.sent
     fill(world.far)
     world.descriptor.close()

@@ -28,4 +28,6 @@ def on_each_engine(test: Callable[..., None]) -> Callable[..., None]:
         parameters=[first, *shown.parameters.values()]
     )
     run.pytestmark = list(getattr(test, "pytestmark", ()))  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("engine", ["blocking", "hub"])(run)
+    each = pytest.mark.parametrize("engine", ["blocking", "hub"])
+    marked: Callable[..., None] = each(run)
+    return marked

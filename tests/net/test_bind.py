@@ -89,7 +89,7 @@ def test_of_a_name_the_first_alone_can_be_asked_for(opener):
 
 
 def test_a_port_that_is_free_at_the_first_address_alone_is_tried_again_elsewhere():
-    taken = []
+    taken: list[int] = []
 
     class Unlucky(Opener):
         def __call__(self, at, is_dual):
@@ -126,7 +126,7 @@ def test_a_port_that_is_never_free_is_an_error_and_nothing_stays_open(port, trie
     with pytest.raises(InUseError) as caught:
         bind_everywhere(Endpoint("udp", "two", port), resolver, opener)
     assert caught.value.op == "listen"
-    assert caught.value.local.ip == "127.0.0.2"
+    assert "127.0.0.2:" in str(caught.value.local)
     assert len(opener.opened) == tries
     assert all(each.closed for each in opener.opened)
 

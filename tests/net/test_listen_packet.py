@@ -69,7 +69,7 @@ def test_every_client_of_a_family_that_is_heard_is_answered(
     with listen_packet(network, place) as server, timeout(LONG):
         server.set_deadline(now() + LONG)
         at = IPAddress(by, ip, server.local_address.port)
-        client = net.dial(at) if connected else listen_packet(by, ":0")
+        client = net.dial("udp", str(at)) if connected else listen_packet(by, ":0")
         with client:
             client.set_deadline(now() + LONG)
             client.send(b"ask", None if connected else at)
@@ -121,7 +121,7 @@ def test_a_second_one_at_the_same_place_is_refused(network, host, by, again):
         port = first.local_address.port
         with pytest.raises(InUseError, match=f"listen {by} ") as caught:
             listen_packet(by, f"{again}:{port}")
-        assert caught.value.local.port == port
+        assert str(caught.value.local).endswith(f":{port}")
         first.close()
         listen_packet(by, f"{again}:{port}").close()
 

@@ -32,7 +32,9 @@ def group(request):
                 probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, raw)
                 request = bytes(8) + index.to_bytes(4, "little")
                 probe.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
+            probe.settimeout(1.0)
             probe.sendto(b"x", (ip, probe.getsockname()[1]))
+            probe.recv(1)
         except OSError as error:
             pytest.skip(f"lo carries no {ip} here: {error}")
     return ip

@@ -39,8 +39,8 @@ def closed_port():
         return sock.getsockname()[1]
 
 
-def to_itself(packets, *datas):
-    for data in datas:
+def to_itself(packets, *sent):
+    for data in sent:
         packets.send(data, packets.local_address)
 
 
@@ -157,7 +157,7 @@ def test_of_many_the_error_says_how_many_went():
 def test_text_is_refused_by_its_type():
     with listen_packet("udp", ANY) as packets:
         with pytest.raises(TypeError, match="encode it"):
-            packets.send("text", packets.local_address)
+            packets.send("text", packets.local_address)  # type: ignore[arg-type]
         to_itself(packets, bytearray(b"a"), memoryview(b"b"))
         with timeout(LONG):
             assert [packets.receive().data for _ in range(2)] == [b"a", b"b"]
@@ -529,7 +529,7 @@ def test_a_hub_cannot_use_what_belongs_to_the_threads():
 
 def test_threads_take_turns_and_each_packet_goes_to_one():
     with listen_packet("udp", ANY) as packets:
-        found = []
+        found: list[int] = []
 
         def take():
             found.extend(int(packet.data) for packet in packets)
@@ -538,7 +538,7 @@ def test_threads_take_turns_and_each_packet_goes_to_one():
         for number in range(200):
             to_itself(packets, b"%d" % number)
             if number % 50 == 49:  # as many as the buffer surely holds
-                until(lambda number=number: len(found) == number + 1)
+                until(lambda: len(found) == number + 1)  # noqa: B023  at once
         packets.drain()
         for reader in readers:
             joined(reader)

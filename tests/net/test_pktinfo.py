@@ -44,11 +44,11 @@ def test_an_answer_comes_from_the_address_that_was_asked(network, ip):
     with_ipv6(ip)
     with listen_packet(network, ":0") as server:
         asked = IPAddress("udp", ip, server.local_address.port)
-        with net.dial(asked) as client, timeout(LONG):
+        with net.dial("udp", str(asked)) as client, timeout(LONG):
             client.send(b"who are you?")  # what comes from elsewhere is not for it
             packet = server.receive()
             assert packet.local_address == IPAddress(network, ip, asked.port)
-            assert packet.address.ip == client.local_address.ip
+            assert str(packet.address) == str(client.local_address)
             assert "ffff" not in f"{packet.address} {packet.local_address} {packet!r}"
             assert not packet.was_to_all
             packet.reply(b"who was asked")
@@ -104,6 +104,12 @@ def test_which_addresses_may_be_those_of_many(ip, may):
     assert may_be_others(ip) is may
 
 
+def told_by(control):
+    found = destination_of(control)
+    assert found is not None
+    return found
+
+
 def ipv6_message(ip, interface):
     raw = socket.inet_pton(socket.AF_INET6, ip) + struct.pack("@I", interface)
     return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, raw
@@ -117,18 +123,18 @@ def ipv4_message(ours, asked, interface=3):
 
 
 def test_of_ipv6_the_interface_counts_on_one_link_alone():
-    link = destination_of([ipv6_message("fe80::1", 7)])
+    link = told_by([ipv6_message("fe80::1", 7)])
     assert (link.ip, link.zone, link.is_ours) == ("fe80::1", "7", True)
     assert link.answer == (ipv6_message("fe80::1", 7),)
-    wide = destination_of([ipv6_message("2001:db8::1", 7)])
+    wide = told_by([ipv6_message("2001:db8::1", 7)])
     assert (wide.ip, wide.zone) == ("2001:db8::1", "")
     assert wide.answer == (ipv6_message("2001:db8::1", 0),)
 
 
 def test_what_was_sent_to_a_group_is_not_answered_from_there():
-    group = destination_of([ipv6_message("ff02::1", 7)])
+    group = told_by([ipv6_message("ff02::1", 7)])
     assert (group.is_ours, group.answer) == (False, ())
-    group = destination_of([ipv4_message("192.0.2.1", "224.0.0.1")])
+    group = told_by([ipv4_message("192.0.2.1", "224.0.0.1")])
     assert (group.ip, group.is_ours) == ("224.0.0.1", False)
     assert group.answer == (ipv4_message("192.0.2.1", "0.0.0.0", 0),)
 
@@ -136,7 +142,7 @@ def test_what_was_sent_to_a_group_is_not_answered_from_there():
 def test_told_in_both_ways_that_of_ipv4_counts_in_either_order():
     both = [ipv6_message("::ffff:192.0.2.1", 1), ipv4_message("192.0.2.1", "192.0.2.1")]
     for control in (both, both[::-1]):
-        assert destination_of(control).ip == "192.0.2.1"
+        assert told_by(control).ip == "192.0.2.1"
 
 
 def test_what_the_kernel_did_not_tell_is_none():
@@ -153,4 +159,4 @@ def test_both_of_a_dual_stack_socket_fit_into_the_room():
         _, control, flags, _ = sock.recvmsg(100, CONTROL_BYTES)
     assert len(control) == 2
     assert not flags & socket.MSG_CTRUNC
-    assert destination_of(control).ip == "127.0.0.1"
+    assert told_by(control).ip == "127.0.0.1"

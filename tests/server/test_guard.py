@@ -329,7 +329,7 @@ def test_bound_to_an_address_of_many_it_answers_nobody(ip):
 def test_at_every_address_a_long_answer_is_an_error_for_its_handler(ip):
     talk = Counted()
     with Server(guarded(talk.talk), "udp://:0", model="thread") as server:
-        with net.dial(IPAddress("udp", ip, server.address.port)) as client:
+        with net.dial("udp", str(IPAddress("udp", ip, server.address.port))) as client:
             with timeout(LONG):
                 client.send(b"x" * 200)  # 3 * 228 - 28 is enough
                 assert len(client.receive().data) == 512
@@ -342,7 +342,7 @@ def test_one_network_gets_no_more_than_its_rate():
     echo = Counted()
     with Server(guarded(echo.echo), "udp://:0") as server:
         place = IPAddress("udp", "127.0.0.1", server.address.port)
-        with net.dial(place) as client, timeout(LONG):
+        with net.dial("udp", str(place)) as client, timeout(LONG):
             begun = time.monotonic()
             for number in range(int(2 * BURST_REPLIES)):
                 client.send(b"%d" % number)
@@ -358,7 +358,7 @@ def test_packets_of_a_unix_socket_are_answered_whoever_sent_them(tmp_path):
     echo = Counted()
     place = f"unixgram:{tmp_path / 'echo'}"
     with Server(guarded(echo.echo), place) as server, timeout(LONG):
-        with net.dial(server.address) as client:
+        with net.dial("unixgram", str(server.address)) as client:
             for number in range(int(2 * BURST_REPLIES)):
                 client.send(b"%d" % number)
                 assert client.receive().data == b"%d" % number

@@ -88,7 +88,7 @@ def test_as_many_as_there_are_lines_may_wait_and_the_rest_is_answered_later(
     with Server(waiting.service, ANY_PORT, model=model) as server:
         for number in range(LINES[model]):
             client.send(b"wait %d" % number, server.address)
-            until(lambda number=number: waiting.waits == number + 1)
+            until(lambda: waiting.waits == number + 1)  # noqa: B023  at once
         for number in range(5):  # nobody is left: these stay in the kernel
             client.send(b"later %d" % number, server.address)
         with pytest.raises(DeadlineError), timeout(0.05):
@@ -354,6 +354,17 @@ def test_an_idle_server_stops_at_once_after_it_has_answered(model, client):
 
 
 @IN_MEMORY
+def test_who_only_waits_for_packets_is_not_cut_however_short_the_grace(model, client):
+    """And nobody is called to the door any more: it is no race for the next one."""
+    with Server(echo, ANY_PORT, model=model) as server:
+        client.send(b"x", server.address)
+        assert take(client, 1) == [b"x"]
+        report = server.stop(grace=0.0)
+        assert stands(server) == 0
+    assert (report.finished, report.cut, report.abandoned) == (0, 0, 0)
+
+
+@IN_MEMORY
 def test_a_packet_conn_that_somebody_closes_ends_its_answers_alone(model, client):
     server = Server(echo, ANY_PORT, model=model, grace=10.0)
     server.add(echo, ANY_PORT)
@@ -362,7 +373,9 @@ def test_a_packet_conn_that_somebody_closes_ends_its_answers_alone(model, client
         stream, _, place = server.addresses
         client.send(b"x", server.doors.packets[0].packets.local_address)
         assert take(client, 1) == [b"x"]
-        server.doors.packets[0].packets.close()
+        closed = server.doors.packets[0]
+        closed.packets.close()
+        until(lambda: closed.lines == 0)  # and nobody is called there any more
         client.send(b"y", place)
         assert take(client, 1) == [b"y"]
         with net.dial(stream, timeout=LONG) as conn, timeout(LONG):

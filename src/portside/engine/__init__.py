@@ -7,8 +7,9 @@ In reading order: `verbs` (what an engine must give), `task` and `scope` (who wa
 until when), `bell` and `blocking` (the engine of a plain thread), `poller`, `timers`,
 `watchdog`, `descriptor_waits` and `hub` (the engine of a thread with many tasks; `hubs`
 has all that run), `waist` (the verbs, asked of the engine of this thread), `gate`, `fd`
-and `datagram` (sockets whose calls wait), then what is built on park and wake alone:
-`slots`, `lock`, `event`, `queue`, `taskgroup`, `offload`; `threads` lends them threads.
+and `datagram` (sockets whose calls wait; `telling` has what a trace says of them), then
+what is built on park and wake alone: `slots`, `lock`, `event`, `queue`, `taskgroup`,
+`offload`; `threads` lends them threads.
 
 May import `errors` and `events`.
 """

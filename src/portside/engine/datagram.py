@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from portside.engine.blocking import here
-from portside.engine.fd import Buffer, Descriptor, endpoint_text
+from portside.engine.fd import Buffer, Descriptor
+from portside.engine.telling import endpoint_text
 from portside.errors import ClosedError
 from portside.events import socket_call
 
@@ -43,7 +44,7 @@ class DatagramDescriptor(Descriptor):
 
     def __init__(self, sock: socket.socket, control_bytes: int = 0) -> None:
         super().__init__(sock)
-        # Room on a Unix socket would let a peer open descriptors here: unix(7), SCM_RIGHTS.
+        # With room for them a Unix peer opens descriptors here (SCM_RIGHTS, unix(7)).
         self._control_bytes = 0 if sock.family == socket.AF_UNIX else control_bytes
         self._recvfrom = sock.recvfrom
         self._in_a_row = 0

@@ -28,11 +28,12 @@ from typing import Any, TypeVar
 from portside.engine import waist
 from portside.engine.blocking import here
 from portside.engine.gate import Gate
+from portside.engine.telling import bytes_text, endpoint_text
 from portside.engine.verbs import Owner
 from portside.errors import ClosedError, WouldBlockError
 from portside.events import socket_call
 
-__all__ = ["Buffer", "Descriptor", "abandon_all", "endpoint_text"]
+__all__ = ["Buffer", "Descriptor", "abandon_all"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -102,7 +103,8 @@ class Descriptor:
     def receive(self, max_bytes: int) -> bytes:
         """Return what is there, at least a byte; nothing at the end of the stream."""
         # The first try of `_reading`, without its price: every message passes here.
-        gate, engine = self.reading, here.engine
+        gate = self.reading
+        engine = gate.engine
         if self._owner is not engine.owner:
             self._belong_to(engine.owner)
         if self._probably_empty and not gate.draining:
@@ -117,7 +119,7 @@ class Descriptor:
             self._check_end()
         self._probably_empty = len(data) < max_bytes
         if socket_call.hooks:
-            socket_call("recv", self.number, "", _told(data))
+            socket_call("recv", self.number, "", bytes_text(data))
         return data
 
     def receive_into(self, buffer: memoryview) -> int:
@@ -125,13 +127,14 @@ class Descriptor:
         count = self._reading(self._recv_into, buffer)
         self._probably_empty = count < len(buffer)
         if socket_call.hooks:
-            socket_call("recv", self.number, "", _told(buffer[:count]))
+            socket_call("recv", self.number, "", bytes_text(buffer[:count]))
         return count
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
         # As in `receive`.
-        gate, owner = self.writing, here.engine.owner
+        gate = self.writing
+        owner = gate.engine.owner
         if self._owner is not owner:
             self._belong_to(owner)
         if gate.closed:
@@ -141,7 +144,7 @@ class Descriptor:
         except OSError as error:
             count = self._send_again(error, data)
         if socket_call.hooks:
-            socket_call("send", self.number, _told(data), str(count))
+            socket_call("send", self.number, bytes_text(data), str(count))
         return count
 
     def send_many(self, buffers: Sequence[Buffer]) -> int:
@@ -383,19 +386,3 @@ def abandon_all(keep: Collection[int]) -> None:
     for descriptor in tuple(_open):
         if not descriptor.given_back and descriptor.number not in keep:
             descriptor.abandon()
-
-
-def _told(data: Buffer) -> str:
-    shown = bytes(data[:24])
-    more = " ..." if len(data) > len(shown) else ""
-    return f"{len(data)} bytes {shown!r}{more}" if data else "0 bytes (the end)"
-
-
-def endpoint_text(address: Any) -> str:
-    """Return how a trace shows what the socket module calls an address."""
-    if isinstance(address, tuple):
-        host, port = address[0], address[1]
-        quad = host.removeprefix("::ffff:")  # as in `IPAddress`, it never shows
-        host = host if ":" in quad else quad
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return repr(address)

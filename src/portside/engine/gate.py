@@ -21,15 +21,18 @@ sees the other, and the same holds for the closed mark.
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from portside.engine.blocking import here
 from portside.engine.scope import earliest, now, scope_deadline
 from portside.engine.task import Task
+from portside.engine.verbs import Engine
 from portside.engine.waist import checkpoint, park
 from portside.errors import ClosedError, DeadlineError, Error
 
 __all__ = ["Gate"]
+
+_NOBODY: Any = None
 
 
 class Gate:
@@ -42,6 +45,8 @@ class Gate:
         deadline: until when each of them may take; None is for ever.
         bound: the same for the task inside, with the bounds of the blocks around it; as
             it was when it entered, or at its last `check`.
+        engine: the engine of the task inside; nothing while nobody is, or a conn would
+            keep what belongs to a thread that has ended.
         closed: nobody comes in any more.
         is_plain: it is open and has no deadline.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
@@ -60,6 +65,7 @@ class Gate:
         "deadline",
         "draining",
         "ends_when_draining",
+        "engine",
         "is_plain",
         "locate",
     )
@@ -67,6 +73,7 @@ class Gate:
     def __init__(self, on_empty: Callable[[], None]) -> None:
         self.deadline: float | None = None
         self.bound: float | None = None
+        self.engine: Engine = _NOBODY
         self.closed = False
         self.is_plain = True
         self.ends_when_draining = False
@@ -99,13 +106,14 @@ class Gate:
         """Wait for this task's turn; raises what `check` does, located."""
         engine = here.engine
         task = engine.task
+        if engine.is_shared:
+            engine.count()  # before it has the turn: others would queue for it
         if self._line or not self._take(False):
             self._wait_for_turn(task)
         # From here on who moves the deadline, or closes, wakes us: so both are read
         # after this.
         self._holder = task
-        if engine.is_shared:
-            engine.count()
+        self.engine = engine
         if self.is_plain and not task.was_told and scope_deadline() is None:
             self.bound = None  # nearly always: every message passes here twice
         else:
@@ -114,6 +122,7 @@ class Gate:
     def leave(self) -> None:
         """Let the next one in; the last one out of a closed gate calls `on_empty`."""
         self._holder = None
+        self.engine = _NOBODY
         self._turn.release()
         if self._line:
             self._wake_first()

@@ -53,7 +53,6 @@ class PacketConn:
         remove_file: Callable[[], None] | None = None,
     ) -> None:
         self.network = network
-        # Any, so that who knows what the network is need not say so again.
         self.local_address: IPAddress | Any = local_address
         self.remote_address: IPAddress | Any = remote_address
         self._descriptor = descriptor

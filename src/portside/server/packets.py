@@ -137,10 +137,8 @@ class PacketStand:
                 self._receive_while(lambda: True)
             else:
                 self._take_turns()
-        except ClosedError:
+        except (ClosedError, Cancelled):
             pass  # the server stops
-        except Cancelled:
-            self.was_cut = True
         finally:
             self.has_returned = True
 
@@ -150,12 +148,10 @@ class PacketStand:
         try:
             for _ in range(INLINE_PACKETS):
                 self._answer(self.door.packets.receive_nowait())
-        except (WouldBlockError, ClosedError):
+        except (WouldBlockError, ClosedError, Cancelled):
             pass
         except Error as error:
             self.door.troubles.warn(str(self), str(error))
-        except Cancelled:
-            self.was_cut = True
         finally:
             self.has_returned = True
 
@@ -192,7 +188,8 @@ class PacketStand:
         while door.relief is None:
             self._wait_to_lead()
             door.leader = self
-            if door.lines < MAX_LINES and not door.is_relief_called:
+            is_over = self._cut_at is not None or door.packets.closed
+            if door.lines < MAX_LINES and not (door.is_relief_called or is_over):
                 door.is_relief_called = True
                 self._call(door)
             try:
@@ -255,6 +252,7 @@ class PacketStand:
             else:
                 self._log_failure(packet, error)
         except Cancelled:
+            self.was_cut = True
             raise
         except SystemExit:
             pass  # as in a conversation: this one is over
@@ -262,6 +260,8 @@ class PacketStand:
             self._log_failure(packet, error)
         finally:
             self.is_running = False
+        if current().reasons:  # the handler swallowed it
+            self.was_cut = True
 
     def _log_failure(self, packet: Packet, error: BaseException) -> None:
         door = self.door

@@ -316,7 +316,8 @@ class Serving:
         door = stand.door
         door.lines -= 1
         is_stopping = self.live.cut_at is not None or self._is_child
-        if door.lines < self._packet_lines and not is_stopping:
+        is_over = is_stopping or door.packets.closed
+        if door.lines < self._packet_lines and not is_over:
             self._call_at(door, door.return_at())
 
     def _call_at(self, door: PacketDoor, moment: float = 0.0) -> None:
