@@ -34,17 +34,18 @@ format: .venv/.tested
 #: make pythons  the contract of conns and models on the other Pythons that are here
 pythons:
 	@for python in $(PYTHONS); do \
-		command -v $$python >/dev/null || { echo "no $$python here"; continue; }; \
-		$$python -m venv .venv/$$python && \
-		.venv/$$python/bin/pip install -q -e '.[test]' && \
-		.venv/$$python/bin/python -W error -m pytest tests/contract -m "not stress" || exit 1; \
+		$$python -c "" 2>/dev/null || { echo "no $$python here"; continue; }; \
+		other=.venv/$$(basename $$python); \
+		$$python -m venv $$other && \
+		$$other/bin/pip install -q -e '.[test]' && \
+		$$other/bin/python -W error -m pytest tests/contract -m "not stress" || exit 1; \
 	done
 
 #: make stress   minutes of random load
 stress: .venv/.tested
 	$(BIN)/python -m pytest -m stress --timeout 900
 
-#: make bench    compare with other servers, half an hour: bench/README.md
+#: make bench    compare with other servers, some half an hour: bench/README.md
 bench: .venv/.measured
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.tables

@@ -1,7 +1,9 @@
-"""Groups on the loopback interface: be a member, send, and what is refused."""
+"""Groups on an interface: be a member, send, and what is refused."""
 
 import contextlib
+import os
 import socket
+import sys
 
 import pytest
 
@@ -9,48 +11,63 @@ from portside.engine import timeout
 from portside.errors import AddressError, Error, WouldBlockError
 from portside.names import IPAddress
 from portside.net import listen_packet
+from portside.testing.link import why_no_link
+from portside.testing.namespace import DEVICE, make_namespace
 from tests.engine.waiting import LONG
 
 GROUP, GROUP6 = "239.7.7.1", "ff15::7:7:1"
 
 
-@pytest.fixture
-def group(request):
-    """Skip where the loopback interface carries no such group."""
-    ip = request.param
+KINDS = [("udp", GROUP), ("udp4", GROUP), ("udp", GROUP6), ("udp6", GROUP6)]
+each_kind = pytest.mark.parametrize(("network", "group"), KINDS)
+
+
+@pytest.fixture(params=["lo", DEVICE])
+def interface(request, group):
+    """Return an interface: the loopback one of this host, or one of a namespace."""
+    if request.param == "lo":
+        skip_unless_lo_carries(group)
+        yield "lo"
+        return
+    if (why := why_no_link()) is not None:
+        pytest.skip(why)
+    namespace = make_namespace()
+    number = namespace.open_tun()
+    namespace.set_addresses("10.99.0.1", "2001:db8:99::1", peer="10.99.0.2")
+    with namespace:
+        yield DEVICE
+    os.close(number)
+    namespace.close()
+
+
+def skip_unless_lo_carries(ip):
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    index = socket.if_nametoindex("lo")
+    number = index.to_bytes(4, sys.byteorder)
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(1.0)
         try:
             probe.bind(("", 0))
-            index = socket.if_nametoindex("lo")
             if family == socket.AF_INET6:
-                raw = socket.inet_pton(family, ip) + index.to_bytes(4, "little")
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, raw)
+                joined = socket.inet_pton(family, ip) + number
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
             else:
-                raw = socket.inet_aton(ip) + bytes(4) + index.to_bytes(4, "little")
-                probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, raw)
-                request = bytes(8) + index.to_bytes(4, "little")
-                probe.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
-            probe.settimeout(1.0)
+                joined, by = socket.inet_aton(ip) + bytes(4) + number, bytes(8) + number
+                probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+                probe.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, by)
             probe.sendto(b"x", (ip, probe.getsockname()[1]))
             probe.recv(1)
         except OSError as error:
             pytest.skip(f"lo carries no {ip} here: {error}")
-    return ip
-
-
-each_group = pytest.mark.parametrize("group", [GROUP, GROUP6], indirect=True)
-KINDS = [("udp", GROUP), ("udp4", GROUP), ("udp", GROUP6), ("udp6", GROUP6)]
-each_kind = pytest.mark.parametrize(("network", "group"), KINDS, indirect=["group"])
 
 
 @contextlib.contextmanager
-def member(network, group):
-    """Return one that hears the group on lo and sends there."""
+def member(network, group, interface="lo"):
+    """Return one that hears the group and sends there."""
     with listen_packet(network, ":0") as packets:
-        packets.set_multicast(interface="lo")
-        packets.join(group, "lo")
+        packets.set_multicast(interface=interface)
+        packets.join(group, interface)
         yield packets
 
 
@@ -60,16 +77,19 @@ def comes(packets):
 
 
 @each_kind
-def test_a_member_hears_the_group_until_it_leaves(network, group):
-    with member(network, group) as packets, listen_packet("udp", ":0") as near:
-        near.set_multicast(interface="lo")
+def test_a_member_hears_the_group_until_it_leaves(network, group, interface):
+    with (
+        member(network, group, interface) as packets,
+        listen_packet("udp", ":0") as near,
+    ):
+        near.set_multicast(interface=interface)
         place = IPAddress("udp", group, packets.local_address.port)
         near.send(b"to all", place)
         packet = comes(packets)
         assert packet.data == b"to all"
         assert packet.was_to_all
         assert packet.local_address.ip == group
-        packets.leave(group, "lo")
+        packets.leave(group, interface)
         near.send(b"not heard", place)
         own = "127.0.0.1" if network != "udp6" else "::1"
         near.send(b"heard", IPAddress("udp", own, place.port))
@@ -77,15 +97,31 @@ def test_a_member_hears_the_group_until_it_leaves(network, group):
 
 
 @each_kind
-def test_an_answer_to_a_group_comes_from_one_of_its_members(network, group):
-    with member(network, group) as packets, listen_packet("udp", ":0") as near:
-        near.set_multicast(interface="lo")
+def test_an_answer_to_a_group_comes_from_one_of_its_members(network, group, interface):
+    with (
+        member(network, group, interface) as packets,
+        listen_packet("udp", ":0") as near,
+    ):
+        near.set_multicast(interface=interface)
         near.send(b"who?", IPAddress("udp", group, packets.local_address.port))
         comes(packets).reply(b"me")
         answer = comes(near)
         assert answer.data == b"me"
         assert answer.address.ip != group
         assert answer.address.port == packets.local_address.port
+
+
+@each_kind
+@pytest.mark.parametrize("interface", [DEVICE], indirect=True)
+def test_what_is_not_for_members_on_this_host_is_not_heard(network, group, interface):
+    """On lo all that is sent comes back in any case."""
+    with member(network, group, interface) as packets:
+        me = IPAddress("udp", group, packets.local_address.port)
+        packets.set_multicast(hear_own=False)
+        packets.send(b"not heard", me)
+        packets.set_multicast(hear_own=True)
+        packets.send(b"heard", me)
+        assert comes(packets).data == b"heard"
 
 
 OPTIONS = {
@@ -100,7 +136,6 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("network", "group"), KINDS)
 def test_hear_own_says_whether_members_on_this_host_get_it(network, group):
-    """On lo all that is sent comes back in any case: so the option is asked for."""
     level, _, option = OPTIONS[group]
     with listen_packet(network, ":0") as packets:
         sock = packets._descriptor.socket
@@ -122,16 +157,16 @@ def test_max_hops_is_what_packets_to_a_group_leave_with(network, group):
                 packets.set_multicast(max_hops=wrong)
 
 
-@each_group
-def test_two_share_a_groups_port_and_hear_that_group_alone(group):
+@pytest.mark.parametrize("group", [GROUP, GROUP6])
+def test_two_share_a_groups_port_and_hear_that_group_alone(group, interface):
     host = f"[{group}]" if ":" in group else group
     with listen_packet("udp", f"{host}:0") as first:
         port = first.local_address.port
         with listen_packet("udp", f"{host}:{port}") as second:
             with listen_packet("udp", ":0") as near:
                 for each in (first, second):
-                    each.join(group, "lo")
-                near.set_multicast(interface="lo")
+                    each.join(group, interface)
+                near.set_multicast(interface=interface)
                 near.send(b"both", IPAddress("udp", group, port))
                 for each in (first, second):
                     packet = comes(each)

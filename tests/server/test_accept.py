@@ -48,7 +48,7 @@ def test_full_it_costs_no_time_and_serves_again_when_they_leave(
     limited.write_text(LIMITED)
     monkeypatch.setattr("tests.cli.running.PORTSIDE", (sys.executable, str(limited)))
     with serving(
-        "echo=127.0.0.1:0", "--model", model, "--grace", "0s", *most
+        "echo=tcp://127.0.0.1:0", "--model", model, "--grace", "0s", *most
     ) as server:
         clients = []
         for _ in range(200):
@@ -89,7 +89,7 @@ def test_a_fault_of_accept_is_survived(
     if subprocess.run([*trace, "true"], capture_output=True, check=False).returncode:
         pytest.skip("strace may not trace here")
     monkeypatch.setattr("tests.cli.running.PORTSIDE", (*trace, *inject, *PORTSIDE))
-    with serving("echo=127.0.0.1:0") as server:
+    with serving("echo=tcp://127.0.0.1:0") as server:
         until(lambda: is_served(server))
 
 
@@ -98,7 +98,7 @@ def test_the_limit_is_raised_to_the_hard_one(tmp_path: Path) -> None:
     if hard < 512:
         pytest.skip("the hard limit is too low here")
     with serving(
-        "echo=127.0.0.1:0",
+        "echo=tcp://127.0.0.1:0",
         "--model",
         "serial",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard)),

@@ -196,6 +196,24 @@ def test_who_asked_longest_ago_is_forgotten_and_nobody_else(source, guard):
     assert again <= (time.monotonic() - begun) * REPLIES_PER_SECOND + 1
 
 
+def test_who_comes_when_the_table_is_full_has_its_rate_too(source, guard):
+    for number in range(MAX_NETWORKS):
+        ip = socket.inet_ntoa(struct.pack(">I", 0x0A000001 + (number << 8)))
+        guard.admits(packet_from(source, ip))
+    ips = ["192.0.2.1"] * int(2 * BURST_REPLIES)
+    count, more = admitted(guard, source, ips)
+    assert BURST_REPLIES <= count <= BURST_REPLIES + more
+
+
+def test_silence_saves_up_no_more_than_a_burst(source, guard):
+    assert guard.admits(packet_from(source, "192.0.2.1"))
+    begun = time.monotonic()
+    until(lambda: (time.monotonic() - begun) * REPLIES_PER_SECOND > 20)
+    ips = ["192.0.2.1"] * int(2 * BURST_REPLIES)
+    count, more = admitted(guard, source, ips)
+    assert BURST_REPLIES <= count <= BURST_REPLIES + more
+
+
 # -- in a server
 
 

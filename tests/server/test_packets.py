@@ -157,6 +157,23 @@ def test_in_a_hub_a_handler_that_gives_way_but_does_not_wait_is_overtaken(client
         assert take(client, 2) == [b"quick", b"slow"]
 
 
+def test_in_a_hub_a_handler_that_waits_for_a_moment_calls_no_crowd(client):
+    lines = []
+
+    @packet_handler
+    def briefly(packet):
+        sleep(0)
+        lines.append(server.doors.packets[0].lines)
+        packet.reply(packet.data)
+
+    with Server(briefly, ANY_PORT, model="nonblocking") as server:
+        for _ in range(10):
+            for _ in range(50):
+                client.send(b"x", server.address)
+            take(client, 50)
+    assert max(lines) < 10
+
+
 @SIDE_BY_SIDE
 def test_waiting_handlers_at_one_door_leave_another_alone(model, client):
     waiting = Waiting()
@@ -354,14 +371,41 @@ def test_an_idle_server_stops_at_once_after_it_has_answered(model, client):
 
 
 @IN_MEMORY
+def test_packets_that_never_end_do_not_hold_up_a_stop(model, client):
+    """Each one makes the next: at a stop there is always one more that has come."""
+    count = []
+
+    @packet_handler
+    def again(packet):
+        count.append(1)
+        packet.source.send(b"again", packet.source.local_address)
+
+    with Server(again, ANY_PORT, model=model, grace=10.0) as server:
+        for _ in range(20):
+            client.send(b"first", server.address)
+        until(lambda: len(count) > 200)
+        begun = time.monotonic()
+        report = server.stop()
+        assert time.monotonic() - begun < 5.0
+    assert (report.cut, report.abandoned) == (0, 0)
+
+
+@IN_MEMORY
 def test_who_only_waits_for_packets_is_not_cut_however_short_the_grace(model, client):
-    """And nobody is called to the door any more: it is no race for the next one."""
     with Server(echo, ANY_PORT, model=model) as server:
         client.send(b"x", server.address)
         assert take(client, 1) == [b"x"]
         report = server.stop(grace=0.0)
         assert stands(server) == 0
     assert (report.finished, report.cut, report.abandoned) == (0, 0, 0)
+
+
+def test_in_a_hub_that_stops_nobody_is_called_to_the_door_any_more(client):
+    for _ in range(10):
+        with Server(echo, ANY_PORT, model="nonblocking") as server:
+            until(lambda: stands(server) == 2)
+            server.stop(grace=0.0)
+            assert server.doors.packets[0].lines == 0
 
 
 @IN_MEMORY
@@ -415,6 +459,15 @@ def test_serial_lets_a_conn_in_after_so_many_packets(client):
     assert positions[2] - positions[1] <= INLINE_PACKETS + 1
     # And a packet does not wait for all conns either.
     assert positions != [0, 1, 2]
+
+
+def test_serial_comes_back_for_packets_and_not_for_none(client):
+    with Server(echo, ANY_PORT, model="serial") as server:
+        client.send(b"x", server.address)
+        assert take(client, 1) == [b"x"]
+        until(lambda: stands(server) == 0)
+        assert server.doors.packets[0].lines == 0
+        assert not server._serving._acceptor._wanted
 
 
 # -- a door whose process dies

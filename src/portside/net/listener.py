@@ -70,6 +70,11 @@ class Listener:
         self._addresses = tuple(
             address_of(network, each.socket.getsockname()) for each in descriptors
         )
+        # None for every address of this host: then a conn's own is asked for.
+        self._bound = [
+            None if isinstance(each, IPAddress) and is_unspecified(each.ip) else each
+            for each in self._addresses
+        ]
         self._next = 0
         self._gate = Gate(self._left)
         self._is_free = Event()
@@ -143,7 +148,7 @@ class Listener:
         passed_over = 0
         for _ in self._descriptors:
             self._next = (self._next + 1) % len(self._descriptors)
-            bound = self._addresses[self._next]
+            bound = self._bound[self._next]
             while True:
                 try:
                     sock, peer = self._descriptors[self._next].accept_nowait()
@@ -221,11 +226,9 @@ class Listener:
         self._is_free.set()
 
     def _conn(
-        self, sock: socket.socket, bound: IPAddress | UnixAddress, peer: Any
+        self, sock: socket.socket, bound: IPAddress | UnixAddress | None, peer: Any
     ) -> Conn:
-        local = bound
-        if isinstance(bound, IPAddress) and is_unspecified(bound.ip):
-            local = address_of(self.network, sock.getsockname())
+        local = bound or address_of(self.network, sock.getsockname())
         remote = address_of(self.network, peer)
         stream = STREAMS.get(self.network, SocketStream)
         return Conn(stream(sock, self.network, local, remote))

@@ -60,6 +60,7 @@ class Acceptor:
         self._capacity = capacity
         self._refuse = refuse
         self._is_stopping = False
+        self._is_held = False  # it waits for a place, or pauses
         self._task: Task | None = None
         self._pause = FIRST_PAUSE_SECONDS
         self._paused_until = 0.0
@@ -103,6 +104,11 @@ class Acceptor:
         self._wanted.append((moment, door))
         self.look_again()
 
+    def place_is_free(self) -> None:
+        """End a wait for a place, or a pause; from any thread, at every end."""
+        if self._is_held:
+            self.look_again()
+
     def look_again(self) -> None:
         """End a pause, or a wait for a place; from any thread."""
         if (task := self._task) is not None:
@@ -116,6 +122,7 @@ class Acceptor:
         self._pause = min(wanted, LONGEST_PAUSE_SECONDS)
         self._paused_until = now() + self._pause
         self._troubles.warn(why, "accepting pauses")
+        self._is_held = True
         with contextlib.suppress(DeadlineError):
             park(self._paused_until)
 
@@ -131,23 +138,10 @@ class Acceptor:
 
     def _wait_for_one(self) -> tuple[Conn, Handler] | PacketDoor | None:
         while not self._is_stopping:
-            if (door := self._next_wanted()) is not None:
+            if self._wanted and (door := self._next_wanted()) is not None:
                 return door
-            hearing = {
-                door.packets.fileno(): door
-                for door in self._packet_doors
-                if not door.packets.closed
-            }
             try:
-                if not self._may_admit() and not hearing:
-                    park(self._wanted_from())
-                    continue
-                numbers = [n for door, _ in self._doors for n in door.filenos()]
-                if not self._may_admit():
-                    numbers.clear()
-                ready = wait_accept([*numbers, *hearing], self._wanted_from())
-                # After the client that is admitted now, and each before the next one.
-                self._wanted.extend((0.0, hearing[n]) for n in ready if n in hearing)
+                ready = self._wait()
                 # Another worker may have taken the last place meanwhile.
                 if ready and self._may_admit():
                     admitted = self._look(ready)
@@ -160,6 +154,30 @@ class Acceptor:
                 if not self._doors:
                     break
         return None
+
+    def _wait(self) -> set[int]:
+        self._is_held = True  # from here on, who gives a place back wakes us ...
+        # ... and before here it has given it back: one of the two is seen.
+        self._is_held = is_held = not self._may_admit()
+        numbers = (
+            [] if is_held else [n for door, _ in self._doors for n in door.filenos()]
+        )
+        hearing = self._hearing() if self._packet_doors else {}
+        until = self._wanted_from() if self._wanted else None
+        if not numbers and not hearing:
+            park(until)
+            return set()
+        ready = wait_accept([*numbers, *hearing], until)
+        # After the client that is admitted now, and each before the next one.
+        self._wanted.extend((0.0, hearing[n]) for n in ready if n in hearing)
+        return ready
+
+    def _hearing(self) -> dict[int, PacketDoor]:
+        return {
+            door.packets.fileno(): door
+            for door in self._packet_doors
+            if not door.packets.closed
+        }
 
     def _next_wanted(self) -> PacketDoor | None:
         present = now()

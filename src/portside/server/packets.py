@@ -198,7 +198,7 @@ class PacketStand:
                 if door.leader is self:
                     door.leader = None
                     if door.relief is not None:
-                        door.relief.wake()  # where this is no stop: it leads
+                        door.relief.wake()  # it leads, if only to see the stop
 
     def _wait_to_lead(self) -> None:
         door, me = self.door, current()
@@ -207,8 +207,6 @@ class PacketStand:
         try:
             while (leader := door.leader) is not None and not leader.is_running:
                 park()
-                if self._cut_at is not None:
-                    raise ClosedError
         finally:
             door.relief = None
 

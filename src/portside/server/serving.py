@@ -78,7 +78,7 @@ class Serving:
         self._capacity = Capacity(
             max_connections,
             settings.max_connections_per_ip,
-            self._look_again,
+            self._place_is_free,
             None if tally is None or worker is None else WorkerCounts(tally, worker),
             own_most,
         )
@@ -305,8 +305,8 @@ class Serving:
             self.heard.abandon()
         abandon_all(keep=keep)
 
-    def _look_again(self) -> None:
-        self._acceptor.look_again()
+    def _place_is_free(self) -> None:
+        self._acceptor.place_is_free()
 
     def _left_stand(self, stand: PacketStand) -> None:
         """Say that a line has come to its end; if that was no stop, begin another."""
