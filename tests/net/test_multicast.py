@@ -13,7 +13,7 @@ from portside.names import IPAddress
 from portside.net import listen_packet
 from portside.testing.link import why_no_link
 from portside.testing.namespace import DEVICE, make_namespace
-from tests.engine.waiting import LONG
+from tests.engine.waiting import LONG, until
 
 GROUP, GROUP6 = "239.7.7.1", "ff15::7:7:1"
 
@@ -26,7 +26,8 @@ each_kind = pytest.mark.parametrize(("network", "group"), KINDS)
 def interface(request, group):
     """Return an interface: the loopback one of this host, or one of a namespace."""
     if request.param == "lo":
-        skip_unless_lo_carries(group)
+        if (error := trouble_with("lo", group)) is not None:
+            pytest.skip(f"lo carries no {group} here: {error}")
         yield "lo"
         return
     if (why := why_no_link()) is not None:
@@ -35,14 +36,17 @@ def interface(request, group):
     number = namespace.open_tun()
     namespace.set_addresses("10.99.0.1", "2001:db8:99::1", peer="10.99.0.2")
     with namespace:
+        # The kernel makes its addresses and its routes a little later.
+        until(lambda: trouble_with(DEVICE, group) is None)
         yield DEVICE
     os.close(number)
     namespace.close()
 
 
-def skip_unless_lo_carries(ip):
+def trouble_with(interface, ip):
+    """Return what a packet to a group meets there; None if it comes back."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    index = socket.if_nametoindex("lo")
+    index = socket.if_nametoindex(interface)
     number = index.to_bytes(4, sys.byteorder)
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.settimeout(1.0)
@@ -59,7 +63,8 @@ def skip_unless_lo_carries(ip):
             probe.sendto(b"x", (ip, probe.getsockname()[1]))
             probe.recv(1)
         except OSError as error:
-            pytest.skip(f"lo carries no {ip} here: {error}")
+            return error
+    return None
 
 
 @contextlib.contextmanager

@@ -277,7 +277,7 @@ def test_a_forged_packet_does_not_set_two_services_upon_each_other(model):
 
 
 @IN_MEMORY
-def test_without_the_guard_one_forged_packet_goes_to_and_fro_for_ever(model):
+def test_without_the_guard_one_forged_packet_goes_back_and_forth_for_ever(model):
     """What the guard is for; and a stop ends it."""
     echo = Counted()
     server = Server(model=model, grace=5.0, unguarded=True)

@@ -404,7 +404,7 @@ def test_in_a_hub_that_stops_nobody_is_called_to_the_door_any_more(client):
     for _ in range(10):
         with Server(echo, ANY_PORT, model="nonblocking") as server:
             until(lambda: stands(server) == 2)
-            server.stop(grace=0.0)
+            server.stop(grace=LONG)
             assert server.doors.packets[0].lines == 0
 
 
@@ -467,6 +467,7 @@ def test_serial_comes_back_for_packets_and_not_for_none(client):
         assert take(client, 1) == [b"x"]
         until(lambda: stands(server) == 0)
         assert server.doors.packets[0].lines == 0
+        assert server._serving is not None
         assert not server._serving._acceptor._wanted
 
 

@@ -11,7 +11,7 @@ Fails    never
 The source of a datagram is whatever its sender wrote there. Who writes somebody else's
 address makes us send to them: a small question with a long answer is a gun (so the
 answers are bounded, in bytes and in number), and one that seems to come from another
-echo service, or from our own port, goes to and fro for ever (so such ports get none).
+echo service, or from our own port, comes back for ever (so such ports get none).
 A question to a group or to everybody would be answered by every host that hears it.
 
 Where we are bound to loopback only this host can ask, so only the loops are stopped.
