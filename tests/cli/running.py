@@ -119,6 +119,7 @@ def serving(
             **popen,
         ) as process,
     ):
+        line = b""
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -128,6 +129,9 @@ def serving(
         finally:
             if process.poll() is None:
                 process.kill()
+                if line:  # what runs under strace is not the process that we started
+                    with contextlib.suppress(ProcessLookupError, KeyError):
+                        os.kill(json.loads(line)["pid"], signal.SIGKILL)
 
 
 def until(condition: Callable[[], object]) -> None:

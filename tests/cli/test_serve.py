@@ -26,7 +26,7 @@ from tests.cli.running import (
 HANDLERS = Path(__file__).with_name("handlers.py")
 GREET = f"{HANDLERS}:greet=127.0.0.1:0"
 STUCK = f"{HANDLERS}:stuck=127.0.0.1:0"
-ECHO = "echo=127.0.0.1:0"
+ECHO = "echo=tcp://127.0.0.1:0"
 SIGNALS = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name
 )
@@ -57,7 +57,7 @@ def test_a_handler_of_a_module_is_served():
 
 
 def test_several_are_served_by_one_server(model):
-    with serving(ECHO, GREET, "discard=[::1]:0", "--model", model) as server:
+    with serving(ECHO, GREET, "discard=tcp://[::1]:0", "--model", model) as server:
         names = [each["service"] for each in server.told["listening"]]
         assert names == ["echo", f"{HANDLERS}:greet", "discard"]
         answers = [
@@ -106,7 +106,7 @@ def test_options_come_from_the_environment():
 
 def test_plain_text_is_for_people_who_pipe():
     with subprocess.Popen(
-        [*PORTSIDE, "serve", ECHO, "discard=:0", "--model", "serial"],
+        [*PORTSIDE, "serve", ECHO, "discard=tcp://:0", "--model", "serial"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
@@ -133,7 +133,7 @@ def test_plain_text_is_for_people_who_pipe():
 
 
 def test_the_advice_is_something_that_can_be_dialled():
-    for what, host in (("echo=:0", "localhost"), ("echo=tcp6://:0", r"\[::1\]")):
+    for what, host in (("echo=tcp://:0", "localhost"), ("echo=tcp6://:0", r"\[::1\]")):
         with subprocess.Popen(
             [*PORTSIDE, "serve", what],
             stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ def names(calls: list[tuple[str, str, str, str]]) -> list[str]:
 
 
 def test_the_client_makes_the_calls_of_the_textbook():
-    with serving("echo=127.0.0.1:0") as server:
+    with serving("echo=tcp://127.0.0.1:0") as server:
         done = portside("dial", server.endpoint(), "--trace-calls", stdin=b"hello\n")
         calls = calls_of(done.stderr.decode())
         endpoint = server.endpoint()
@@ -50,7 +50,7 @@ def test_the_client_makes_the_calls_of_the_textbook():
 
 
 def test_the_server_makes_the_calls_of_the_textbook(model):
-    with serving("echo=127.0.0.1:0", "--model", model, "--trace-calls") as server:
+    with serving("echo=tcp://127.0.0.1:0", "--model", model, "--trace-calls") as server:
         with server.connect() as client:
             local = client.getsockname()
             client.sendall(b"hello\n")
@@ -94,7 +94,7 @@ def _somaxconn() -> int:
 def test_lines_of_many_do_not_break_into_each_other(model, tmp_path):
     (tmp_path / "said").write_bytes(b"x" * 300_000)
     with (
-        serving("echo=127.0.0.1:0", "--model", model, "--trace-calls") as server,
+        serving("echo=tcp://127.0.0.1:0", "--model", model, "--trace-calls") as server,
         contextlib.ExitStack() as stack,
     ):
         clients = [
@@ -118,7 +118,7 @@ def test_lines_of_many_do_not_break_into_each_other(model, tmp_path):
 
 
 def test_an_ipv4_peer_of_a_dual_stack_listener_is_shown_as_ipv4():
-    with serving("echo=:0", "--trace-calls") as server:
+    with serving("echo=tcp://:0", "--trace-calls") as server:
         with socket.create_connection(
             ("127.0.0.1", server.address()[1]), LONG
         ) as client:

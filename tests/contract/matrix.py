@@ -16,7 +16,7 @@ from portside.models import MODELS
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "matrix.md"
-FILES = ("test_model.py", "test_conn_in_handlers.py")
+FILES = ("test_model.py", "test_packets.py", "test_conn_in_handlers.py")
 
 HEAD = """\
 # Models and promises

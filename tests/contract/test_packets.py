@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,19 @@ class TestPackets:
         with Server(obey, ANY_PORT, model=model) as server:
             client.send(b"die", server.address)
             assert ask_until_answered(client, b"alive", server) == b"alive"
+
+    def test_one_who_does_not_read_its_answers_keeps_nobody_waiting(
+        self, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a Unix socket: its queue is full, and a sender would wait for room."""
+        monkeypatch.chdir(tmp_path)
+        with Server(echo, "unixgram:here", model=model):
+            with net.dial("unixgram", "here") as deaf, timeout(SECONDS):
+                for _ in range(100):
+                    deaf.send(b"and I do not listen")
+                with net.dial("unixgram", "here") as other:
+                    other.send(b"but I do")
+                    assert other.receive().data == b"but I do"
 
     def test_a_stop_lets_the_handler_at_work_answer(
         self, model: str, client: PacketConn

@@ -349,7 +349,7 @@ class TestTraces:
             ("recvmsg", descriptor.number, "", f"1 bytes from {place}, cut off"),
             ("sendto", descriptor.number, f"3 bytes to {place}", "ok"),
             ("connect", descriptor.number, place, "ok"),
-            ("sendto", descriptor.number, "4 bytes", "ok"),
+            ("send", descriptor.number, "4 bytes", "ok"),
         ]
 
     def test_a_mapped_address_never_shows(self, engine):

@@ -142,7 +142,7 @@ class TestRemovingWhatIsStale:
 class TestTheLock:
     def test_it_leaves_nothing(self, path):
         with lock_path(path):
-            assert os.listdir(os.path.dirname(path)) == ["x.sock.lock"]
+            assert os.listdir(os.path.dirname(path)) == ["x.sock.portside.lock"]
         assert os.listdir(os.path.dirname(path)) == []
 
     def test_one_at_a_time_has_it(self, path):
@@ -179,26 +179,26 @@ class TestTheLock:
             with timeout(0.05), pytest.raises(DeadlineError), lock_path(path):
                 pass
             monkeypatch.setattr(socket_file, "LOCK_SECONDS", 0.05)
-            with pytest.raises(InUseError, match=r"it has .*x\.sock\.lock"):
+            with pytest.raises(InUseError, match=r"it has .*x\.sock\.portside\.lock"):
                 with lock_path(path):
                     pass
 
     def test_one_that_was_left_by_a_crash_is_taken(self, path):
-        open(f"{path}.lock", "w").close()
+        open(f"{path}.portside.lock", "w").close()
         with lock_path(path):
             pass
-        assert not os.path.exists(f"{path}.lock")
+        assert not os.path.exists(f"{path}.portside.lock")
 
     def test_a_lock_that_is_held_elsewhere_is_respected(self, path, monkeypatch):
         monkeypatch.setattr(socket_file, "LOCK_SECONDS", 0.01)
-        with open(f"{path}.lock", "w") as file:
+        with open(f"{path}.portside.lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with pytest.raises(InUseError):
                 with lock_path(path):
                     pass
 
     def test_a_link_is_not_followed(self, path, tmp_path):
-        os.symlink(tmp_path / "victim", f"{path}.lock")
+        os.symlink(tmp_path / "victim", f"{path}.portside.lock")
         with lock_path(path):
             pass
         assert not (tmp_path / "victim").exists()

@@ -134,7 +134,7 @@ def test_a_socket_of_another_kind_is_told(path):
 
 def test_an_abstract_name_needs_no_file():
     with net.listen_packet("unixgram", "@") as server, timeout(SECONDS):
-        with net.dial(server.local_address) as client:
+        with net.dial("unixgram", str(server.local_address)) as client:
             client.send(b"hello")
             assert server.receive().data == b"hello"
 

@@ -46,7 +46,9 @@ def test_with_retries_all_twenty_get_through_once_accepting_starts(
 ) -> None:
     said = tmp_path / "said"
     said.write_bytes(b"hello")
-    with serving("echo=tcp://127.0.0.1:0", "--model", model, "--backlog", "1") as server:
+    with serving(
+        "echo=tcp://127.0.0.1:0", "--model", model, "--backlog", "1"
+    ) as server:
         server.process.send_signal(signal.SIGSTOP)  # nobody accepts
         with fill_the_queue(server), contextlib.ExitStack() as stack:
             clients = []

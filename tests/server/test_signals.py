@@ -63,7 +63,9 @@ class TestTheFirstSignal:
     def test_lets_conversations_go_on_and_exits_zero(
         self, model: str, number: int
     ) -> None:
-        with serving("echo=tcp://127.0.0.1:0", "--model", model, "--grace", "20s") as server:
+        with serving(
+            "echo=tcp://127.0.0.1:0", "--model", model, "--grace", "20s"
+        ) as server:
             clients = [begun(server) for _ in range(1 if model == "serial" else 10)]
             server.process.send_signal(number)
             until(lambda: is_refused(server.address()))
@@ -78,7 +80,9 @@ class TestTheFirstSignal:
 
     def test_reaches_a_server_under_load(self, model: str) -> None:
         """Whoever was accepted gets every byte back, whoever was not is refused."""
-        with serving("echo=tcp://127.0.0.1:0", "--model", model, "--grace", "20s") as server:
+        with serving(
+            "echo=tcp://127.0.0.1:0", "--model", model, "--grace", "20s"
+        ) as server:
             broken: list[str] = []
             rounds = [0]
 
@@ -186,7 +190,12 @@ def test_signals_that_come_together_are_one() -> None:
 def test_a_signal_to_the_whole_group_lets_forked_conversations_go_on() -> None:
     """As systemd and timeout(1) stop a service."""
     with serving(
-        "echo=tcp://127.0.0.1:0", "--model", "fork", "--grace", "20s", start_new_session=True
+        "echo=tcp://127.0.0.1:0",
+        "--model",
+        "fork",
+        "--grace",
+        "20s",
+        start_new_session=True,
     ) as server:
         with begun(server) as client:
             os.killpg(server.process.pid, signal.SIGTERM)
@@ -218,7 +227,9 @@ def test_a_serial_handler_that_swallows_the_cut_is_abandoned(handlers: Path) -> 
 
 
 def test_a_killed_supervisor_of_fork_leaves_children_that_drain() -> None:
-    with serving("echo=tcp://127.0.0.1:0", "--model", "fork", "--grace", "20s") as server:
+    with serving(
+        "echo=tcp://127.0.0.1:0", "--model", "fork", "--grace", "20s"
+    ) as server:
         with begun(server) as client:
             (child,) = children_of(server)
             server.process.kill()

@@ -79,7 +79,14 @@ _ALL_TYPES = ("CNAME", "MX", "NS", "SRV", "TXT")
     show_envvar=True,
     help="How long to wait for answers: 5s; 1s for the name of an address.",
 )
-@click.option("--json", "as_json", is_flag=True, show_envvar=True, help="For programs.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="PORTSIDE_LOOKUP_JSON",
+    show_envvar=True,
+    help="For programs.",
+)
 def lookup(
     what: str,
     *,

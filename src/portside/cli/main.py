@@ -6,6 +6,7 @@ Source   ``failure`` has the statuses
 Fails    never for a mistake of the person; a traceback is a bug of ours
 """
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -25,6 +26,9 @@ __all__ = ["main", "program"]
 def main() -> NoReturn:
     """Run the command that argv names, and exit."""
     _open_standard_descriptors()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path may have what ascii has not
+            stream.reconfigure(errors="backslashreplace")
     if instruction := os.environ.get(COMPLETE_VARIABLE):
         from click.shell_completion import shell_complete
 

@@ -34,7 +34,7 @@ from portside.engine.scope import earliest
 from portside.engine.task import Task
 from portside.engine.threads import pool
 from portside.engine.verbs import Engine
-from portside.errors import DeadlineError
+from portside.errors import DeadlineError, from_os_error
 
 __all__ = ["Blocking", "here", "spawn_thread"]
 
@@ -164,7 +164,10 @@ class Blocking:
 
     def _renew(self) -> None:
         if (bell := self._bell) is None:
-            bell = self._bell = Bell()
+            try:
+                bell = self._bell = Bell()
+            except OSError as error:
+                raise from_os_error(error, op="wait", network="") from error
         self._watches[bell.fd] = bell.silence
         self._poll = select.poll()
         for fd in self._watches:

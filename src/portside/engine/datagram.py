@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from portside.engine.blocking import here
 from portside.engine.fd import Buffer, Descriptor
 from portside.engine.telling import endpoint_text
-from portside.errors import ClosedError
+from portside.errors import ClosedError, WouldBlockError
 from portside.events import socket_call
 
 __all__ = ["ControlMessages", "DatagramDescriptor"]
@@ -87,27 +87,36 @@ class DatagramDescriptor(Descriptor):
         return data, control, is_cut, sender
 
     def send_message(
-        self, data: Buffer, receiver: Any = None, control: ControlMessages = ()
+        self,
+        data: Buffer,
+        receiver: Any = None,
+        control: ControlMessages = (),
+        *,
+        wait: bool = True,
     ) -> None:
         """Send one message, whole.
 
         Args:
             receiver: None for the one that the socket is connected to.
             control: control messages, as that which names the source address.
+            wait: for room; else WouldBlockError is raised where there is none.
         """
-        if receiver is None:
-            self._writing("send", self._send, data)
-        elif control:
-            self._writing(
-                "sendmsg",
-                lambda _: self._socket.sendmsg((data,), control, 0, receiver),
-                None,
-            )
+        name = "send" if receiver is None else "sendmsg" if control else "sendto"
+
+        def send(_: object) -> int:
+            if receiver is None:
+                return self._send(data)
+            if control:
+                return self._socket.sendmsg((data,), control, 0, receiver)
+            return self._socket.sendto(data, receiver)
+
+        if wait:
+            self._writing(name, send, None)
         else:
-            self._writing("sendto", lambda _: self._socket.sendto(data, receiver), None)
+            self._writing_now(send)
         if socket_call.hooks:
             to = f" to {endpoint_text(receiver)}" if receiver else ""
-            socket_call("sendto", self.number, f"{len(data)} bytes{to}", "ok")
+            socket_call(name, self.number, f"{len(data)} bytes{to}", "ok")
 
     def connect_now(self, receiver: Any) -> None:
         """Send to one address alone from now on, and hear it alone: at once.
@@ -134,6 +143,15 @@ class DatagramDescriptor(Descriptor):
         if self.closed:
             raise ClosedError
         return call(argument)
+
+    def _writing_now(self, call: Callable[[Any], int]) -> None:
+        owner = here.engine.owner
+        if self._owner is not owner:
+            self._belong_to(owner)
+        try:
+            call(None)
+        except BlockingIOError:
+            raise WouldBlockError("its receiver's queue is full") from None
 
     def _recvmsg(self, max_bytes: int) -> tuple[bytes, Any, int, Any]:
         return self._socket.recvmsg(max_bytes, self._control_bytes)

@@ -15,6 +15,7 @@ leaves the rest alone: no file is removed, as it was not made here.
 
 import errno
 import os
+import re
 import socket
 import weakref
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ __all__ = ["inherit", "inherit_packets", "inherited_network"]
 
 FIRST_NUMBER = 3
 """Where systemd begins: SD_LISTEN_FDS_START, sd_listen_fds(3)."""
+
+_COUNT = re.compile(r"[0-9]{1,6}")  # fs.nr_open of Linux is a million
 
 UNNAMED = "unknown"
 """What a descriptor without a name is called: sd_listen_fds_with_names(3)."""
@@ -122,10 +125,10 @@ def _sockets(
 
 def _numbers_of(name: str, environ: Mapping[str, str]) -> list[int]:
     pid, count = environ.get("LISTEN_PID", ""), environ.get("LISTEN_FDS", "")
-    if not pid or not count.isdecimal():
+    if not pid or not _COUNT.fullmatch(count):
         raise NotFoundError(
             "systemd passed no socket to this process: LISTEN_PID and LISTEN_FDS are "
-            "not set"
+            "not set, or say nothing"
         )
     if pid != str(os.getpid()):
         raise NotFoundError(
@@ -187,6 +190,12 @@ def _check_hears(sock: socket.socket, network: str) -> None:
         raise UnknownNetworkError(
             f"descriptor {number} is of {network}: it carries conns and no packets"
         )
+    if _is_connected(sock):
+        raise Error(
+            f"descriptor {number} is a socket of {network} that is connected: it hears "
+            f"one peer alone",
+            errno=errno.EISCONN,
+        )
     is_bound = name[1] if isinstance(name, tuple) else name
     if not is_bound:
         raise Error(
@@ -194,3 +203,11 @@ def _check_hears(sock: socket.socket, network: str) -> None:
             f"can send to it",
             errno=errno.EINVAL,
         )
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True

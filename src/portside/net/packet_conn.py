@@ -13,7 +13,6 @@ conversation either, since there is none; a peer that has gone is one of whom no
 comes any more.
 """
 
-import contextlib
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -24,8 +23,8 @@ from portside.errors import AddressError, ClosedError, Error, WouldBlockError
 from portside.names import Address, IPAddress, UnixAddress
 from portside.net import options
 from portside.net.located import located_as
-from portside.net.multicast import join_group, leave_group, set_multicast
 from portside.net.packet import MAX_UDP_BYTES, MAX_UNIX_BYTES, Packet, in_words
+from portside.net.packet_options import PacketOptions
 from portside.net.pktinfo import (
     Destination,
     ask_for_destinations,
@@ -37,7 +36,7 @@ from portside.net.receiver import receiver_of
 __all__ = ["PacketConn"]
 
 
-class PacketConn:
+class PacketConn(PacketOptions):
     """A socket for packets.
 
     Made by `listen_packet` (it hears everybody) and ``dial("udp", ...)`` (one address).
@@ -206,11 +205,6 @@ class PacketConn:
 
     # -- the end
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._descriptor.closed
-
     def close(self) -> None:
         """Give the socket back; who waits inside gets ClosedError. Again is silent."""
         if not self.closed:
@@ -257,61 +251,6 @@ class PacketConn:
     ) -> None:
         self.close()
 
-    # -- options
-
-    def set_broadcast(self, enabled: bool) -> None:
-        """Allow sending to broadcast addresses: every host of a network gets those."""
-        with self._setting() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, enabled)
-
-    def set_buffer_sizes(
-        self, *, receive: int | None = None, send: int | None = None
-    ) -> None:
-        """Set the kernel's buffers, in bytes; Linux doubles what it is told.
-
-        What comes while the receive buffer is full is dropped.
-        """
-        with self._setting() as sock:
-            options.set_buffer_sizes(sock, receive, send)
-
-    def join(self, group: str, interface: str = "") -> None:
-        """Hear what is sent to a multicast group too.
-
-        Args:
-            group: its IP address.
-            interface: the name of the interface to hear it on; empty lets the routes
-                choose.
-
-        Raises:
-            AddressError: no multicast address of this family, or no such interface.
-            Error: the kernel cannot, as for too many groups.
-        """
-        with self._setting() as sock:
-            join_group(sock, group, interface)
-
-    def leave(self, group: str, interface: str = "") -> None:
-        """Hear the group no more; the arguments are those of `join`."""
-        with self._setting() as sock:
-            leave_group(sock, group, interface)
-
-    def set_multicast(
-        self,
-        *,
-        interface: str | None = None,
-        max_hops: int | None = None,
-        hear_own: bool | None = None,
-    ) -> None:
-        """Say how packets to a group are sent; None leaves one as it is.
-
-        Args:
-            interface: the name of the interface that they leave by.
-            max_hops: how many routers may pass them on, from 0 (this host) to 255; the
-                kernel's default is 1, this network.
-            hear_own: whether members on this host get them; the default is yes.
-        """
-        with self._setting() as sock:
-            set_multicast(sock, interface, max_hops, hear_own)
-
     # -- what its packets ask of it
 
     def address_of(self, sockaddr: Any) -> Address:
@@ -327,7 +266,11 @@ class PacketConn:
         return IPAddress(self.network, destination.ip, port, destination.zone)
 
     def send_back(self, data: Buffer, to: Any, control: ControlMessages) -> None:
-        """Send to who sent a packet, from where it was sent to."""
+        """Send to who sent a packet, from where it was sent to.
+
+        A Unix peer that does not read keeps its sender waiting. Here that would be who
+        answers everybody: so to such a one nothing is sent.
+        """
         turn = self._send_turn
         turn.enter()
         try:
@@ -335,7 +278,7 @@ class PacketConn:
                 to = None
             elif not to:
                 raise AddressError("its sender has no address to reply to")
-            self._send(data, to, control)
+            self._send(data, to, control, wait=not self._is_unix)
         except OSError as error:
             turn.raise_located(error)
         finally:
@@ -372,29 +315,21 @@ class PacketConn:
         )
         return Packet(data, sender, self, destination_of(control), truncated=is_cut)
 
-    def _send(self, data: Buffer, to: Any, control: ControlMessages = ()) -> None:
+    def _send(
+        self,
+        data: Buffer,
+        to: Any,
+        control: ControlMessages = (),
+        *,
+        wait: bool = True,
+    ) -> None:
         if isinstance(data, str):
             raise TypeError('a packet carries bytes, not text: encode it, or b"..."')
         try:
-            self._descriptor.send_message(data, to, control)
+            self._descriptor.send_message(data, to, control, wait=wait)
         except OSError as error:
             said = in_words(error, data, self.network, self._descriptor.socket)
             located = self._send_turn.located(said)
             if isinstance(located, Error) and located.remote is None and to:
                 located.remote = self.address_of(to)
             raise located from (None if located is error else error)
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise located_as("set", self)(ClosedError())
-
-    @contextlib.contextmanager
-    def _setting(self) -> Iterator[socket.socket]:
-        self._check_open()
-        try:
-            yield self._descriptor.socket
-        except OSError as error:
-            located = located_as("set", self)(error)
-            if located is error:
-                raise
-            raise located from error

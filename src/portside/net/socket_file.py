@@ -12,13 +12,14 @@ file is removed. A live server sees that as a client that comes and goes.
 
 Two traps. Between bind and listen a server refuses as well; and of two that both find a
 stale file, the second could remove what the first has bound meanwhile. So one process
-at a time does all of it, from the first bind to listen, with a lock on ``PATH.lock``.
+at a time does all of it, from the first bind to listen, with a lock on
+``PATH.portside.lock``.
 That is a file and no abstract socket, since whoever may bind here, and nobody else, can
 make one. It is removed while it is still held, and who waits for it looks whether what
 it got is still at the path. A program that does not know of the lock is kept out all
 the same by the kernel, unless it is in the instant between its bind and its listen.
 
-The file goes when we close, if it still is ours: device, inode and time of birth are
+The file goes when we close, if it still is ours: device, inode and time of change are
 those that we made (an inode's number alone is given to the next file). A fork has the
 socket but not the right to remove its name, so the process is looked at too.
 """
@@ -76,7 +77,7 @@ def lock_path(path: str) -> Iterator[None]:
     Raises:
         InUseError: somebody holds the lock, and does not give it back.
     """
-    name = f"{os.path.abspath(path)}.lock"
+    name = f"{os.path.abspath(path)}.portside.lock"
     number = _wait_for_lock(name)
     try:
         yield

@@ -152,15 +152,22 @@ class Capacity:
         return number >> 64 or _NO_PREFIX
 
 
-def default_max_connections(model: Model) -> int:
+def default_max_connections(
+    model: Model, packet_sockets: int = 0, conns_each: int = 1
+) -> int:
     """Return how many connections the descriptors of a process are enough for.
 
     What is open already and a reserve are left out; a model may have a smaller bound of
     its own.
+
+    Args:
+        packet_sockets: where packets are heard; threads that answer there have bells.
+        conns_each: how many conns there are for each that is accepted.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = limit - _open_descriptors() - RESERVED_DESCRIPTORS
-    most = max(1, free // model.descriptors_per_connection)
+    bells = packet_sockets * model.packet_lines * (model.descriptors_per_connection - 1)
+    free = limit - _open_descriptors() - RESERVED_DESCRIPTORS - bells
+    most = max(1, free // (model.descriptors_per_connection * conns_each))
     return most if model.max_connections is None else min(most, model.max_connections)
 
 

@@ -66,11 +66,14 @@ class Doors:
                     service.check_network(endpoint.network)
             self._places.append((service, endpoints))
 
-    def open(self, backlog: int | None, *, guard_packets: bool) -> None:
+    def open(
+        self, backlog: int | None, *, guard_packets: bool, processes: int = 1
+    ) -> None:
         """Open all of them; clients wait in the queue, packets in the buffer.
 
         Args:
             guard_packets: services that answer whoever asks are guarded.
+            processes: how many will hear there.
 
         Raises:
             Error: one that cannot be had; then none is open.
@@ -97,10 +100,15 @@ class Doors:
         self._served += served
         # Each guard is to know all ports, so that no service answers another.
         ports = _ports(packets.local_address for packets, _ in found)
+        # And what one service has answered counts for the others.
+        guards = {
+            on_loopback: Guard(ports, on_loopback=on_loopback, processes=processes)
+            for on_loopback in (False, True)
+        }
         for packets, service in found:
             guard = None
             if guard_packets and service.is_guarded:
-                guard = Guard(ports, on_loopback=_is_loopback(packets.local_address))
+                guard = guards[_is_loopback(packets.local_address)]
             assert service.packet is not None
             self.packets.append(PacketDoor(packets, service.packet, guard))
 
@@ -118,6 +126,11 @@ class Doors:
                 yield from ((service, each) for each in heard_by.addresses)
             else:
                 yield service, heard_by.local_address
+
+    @property
+    def conns_each(self) -> int:
+        """How many conns there are at the most for one that is accepted."""
+        return 1 + max((each.dials for each, _ in self._places), default=0)
 
     def descriptors(self) -> set[int]:
         """Return the numbers of all sockets."""

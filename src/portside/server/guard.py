@@ -48,10 +48,15 @@ class Guard:
     Args:
         ports: those that this server hears at.
         on_loopback: only this host can reach it.
+        processes: how many guards share the rate: each worker has one of its own.
     """
 
-    def __init__(self, ports: frozenset[int], *, on_loopback: bool) -> None:
+    def __init__(
+        self, ports: frozenset[int], *, on_loopback: bool, processes: int = 1
+    ) -> None:
         self._ports = ports
+        self._per_second = REPLIES_PER_SECOND / processes
+        self._burst = BURST_REPLIES / processes
         self._on_loopback = on_loopback
         # By network: how many answers are left, and when that was so.
         self._left: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
@@ -75,8 +80,8 @@ class Guard:
     def _has_one_left(self, network: bytes) -> bool:
         with self._mutex:
             present = now()
-            left, since = self._left.pop(network, (BURST_REPLIES, present))
-            left = min(BURST_REPLIES, left + (present - since) * REPLIES_PER_SECOND)
+            left, since = self._left.pop(network, (self._burst, present))
+            left = min(self._burst, left + (present - since) * self._per_second)
             may_answer = left >= 1
             self._left[network] = (left - may_answer, present)
             if len(self._left) > MAX_NETWORKS:

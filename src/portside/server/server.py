@@ -149,7 +149,9 @@ class Server:
         if self.state is not State.NEW:
             raise RuntimeError(f"the server is {self.state.value} already")
         self.doors.open(
-            self.settings.backlog, guard_packets=not self.settings.unguarded
+            self.settings.backlog,
+            guard_packets=not self.settings.unguarded,
+            processes=self.model.workers or 1,
         )
         try:
             self._serving = self._make_serving()
@@ -161,7 +163,9 @@ class Server:
     def _make_serving(self) -> Serving:
         raise_descriptor_limit()
         settings, workers = self.settings, self.model.workers
-        own_most = default_max_connections(self.model)
+        own_most = default_max_connections(
+            self.model, len(self.doors.packets), self.doors.conns_each
+        )
         most = settings.max_connections
         if most is None:
             most = own_most * (workers or 1)

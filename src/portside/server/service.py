@@ -45,6 +45,8 @@ class Service:
         port: where people look for it; 0 for no such place.
         is_guarded: it answers whoever asks, so its packets pass the guard: see
             `portside.server.guard`.
+        dials: how many conns it dials for each that it serves, so that there are
+            descriptors for those too.
 
     Raises:
         HandlerError: neither is given, or one is no function of one argument.
@@ -54,6 +56,7 @@ class Service:
     packet: PacketHandler | None = None
     port: int = 0
     is_guarded: bool = False
+    dials: int = 0
 
     def __post_init__(self) -> None:
         if self.stream is None and self.packet is None:

@@ -9,11 +9,13 @@ There is one in each process that serves: in that of the server, in each forked 
 where it is left with one conversation, and in each worker, which makes its own.
 """
 
+import contextlib
 import logging
 import signal
 
-from portside.engine import abandon_all, current, now, unwatch, watch
+from portside.engine import abandon_all, current, may_block, now, park, unwatch, watch
 from portside.engine.threads import pool
+from portside.errors import DeadlineError
 from portside.models import Model
 from portside.net import Listener
 from portside.server.accept import Acceptor
@@ -32,6 +34,8 @@ __all__ = ["Serving"]
 _log = logging.getLogger("portside.server")
 
 Door = tuple[Listener, Handler]
+
+FIRST_WAIT_SECONDS = 0.001
 
 
 class Serving:
@@ -99,6 +103,11 @@ class Serving:
 
     def serve(self, model: Model) -> Report:
         """Run the model until the stop, and until all has ended or is abandoned."""
+        if may_block():
+            # A first wait, while there is a descriptor for what wakes this thread:
+            # later, clients may have all of them.
+            with contextlib.suppress(DeadlineError):
+                park(now() + FIRST_WAIT_SECONDS)
         try:
             model.run(self)
         finally:
@@ -119,6 +128,8 @@ class Serving:
                 self._tally.begin_stop(cut_at)
             self.live.drain(cut_at)
             self._acceptor.stop()
+            for door in self._packet_doors:
+                door.packets.remove_file()  # as a listener does
 
     def close(self) -> None:
         """Leave the door; somebody else may stand there."""

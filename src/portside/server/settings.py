@@ -10,7 +10,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Settings"]
+__all__ = ["MAX_WORKERS", "Settings"]
+
+MAX_WORKERS = 1024
+"""More than a host has cores, mostly; a slip of the hand is told, and not tried."""
 
 
 def _option(default: Any, text: str, unit: str = "") -> Any:
@@ -73,6 +76,10 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
+        if self.workers is not None and self.workers > MAX_WORKERS:
+            raise ValueError(
+                f"workers must be at most {MAX_WORKERS}, not {self.workers}"
+            )
         if not 0 <= self.grace < math.inf:
             raise ValueError(f"grace must be a number of seconds, not {self.grace}")
         if self.over_capacity not in ("wait", "refuse"):

@@ -61,6 +61,7 @@ def forward(upstream: str, **settings: Any) -> Service:
     to = parse_upstream(upstream)
     options = ForwardSettings(**settings)
     return Service(
+        dials=1,
         stream=None if to.stream is None else _stream_handler(to.stream, options),
         packet=None if to.packet is None else _packet_handler(to.packet, options),
     )

@@ -5,7 +5,8 @@ Out      each goes to upstream from a socket that is that peer's alone; what com
          there goes to the peer, from the address that it asked
 Source   RFC 4787 (how a NAT does it), sections 4.1 and 4.3
 Holds    a connected socket and a task for each peer, at most `max_sessions` of them,
-         until nothing has come either way for `session_timeout`
+         (and a quarter of the descriptors), until nothing has come either way for
+         `session_timeout`
 Fails    Error: upstream cannot be dialled; whatever else goes wrong loses a packet
 
 Nobody says when a UDP conversation is over, so silence has to; and a new peer makes
@@ -17,19 +18,23 @@ packet that is lost already; upstream may be back for the next.
 """
 
 import contextlib
+import resource
 import threading
 from collections import OrderedDict
 from typing import cast
 
-from portside.engine import now, spawn, unbounded
+from portside.engine import may_block, now, spawn, unbounded
 from portside.errors import ClosedError, DeadlineError, Error, RefusedError
-from portside.names import Address, Endpoint
+from portside.names import Address, Endpoint, IPAddress
 from portside.net import Packet, PacketConn, dial
 from portside.services.courier import Courier
 from portside.services.forward_settings import ForwardSettings
 from portside.services.lane import Lane
 
 __all__ = ["Sessions"]
+
+SHARE = 4
+"""One part of so many of a process's descriptors is for the peers of one socket."""
 
 _Peer = tuple[Address, Address]  # the address that was asked, and who asked
 
@@ -50,13 +55,21 @@ class Sessions:
         self._settings = settings
         self._there, self._back = lanes
         self._courier = Courier()
-        # Guards the two below: threads of one socket take packets at the same moment.
+        # Guards the three below: threads of one socket take packets at the same moment.
         self._mutex = threading.Lock()
         self._sessions: OrderedDict[_Peer, _Session] = OrderedDict()  # idlest first
+        self._own: set[tuple[str, int]] = set()  # where upstream sees us
         self._has_ended = False
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def _most(self) -> int:
+        """How many there may be: no more than leave descriptors for others."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        each = 2 if may_block() else 1  # a thread has a bell beside its socket
+        return max(1, min(self._settings.max_sessions, limit // SHARE // each))
 
     def forward(self, packet: Packet) -> None:
         """Send a packet to upstream, in the conversation of its peer.
@@ -66,6 +79,8 @@ class Sessions:
             RuntimeError: the system gives no more threads for one.
         """
         peer = (packet.local_address, packet.address)
+        if _place(packet.address) in self._own:
+            return  # upstream is ourselves: it would come round for ever
         session = self._touch(peer) or self._begin(peer, packet)
         if session is None:
             return
@@ -104,7 +119,8 @@ class Sessions:
             is_new = other is None and not self._has_ended
             if is_new:
                 self._sessions[peer] = session
-                if len(self._sessions) > self._settings.max_sessions:
+                self._own.add(_place(conn.local_address))
+                if len(self._sessions) > self._most:
                     idlest = self._sessions.popitem(last=False)[1]
         if not is_new:
             conn.close()
@@ -154,6 +170,7 @@ class Sessions:
         with self._mutex:
             if self._sessions.get(peer) is session:
                 del self._sessions[peer]
+            self._own.discard(_place(session.conn.local_address))
         session.conn.close()
 
 
@@ -179,3 +196,7 @@ class _Session:
             except RefusedError:
                 with contextlib.suppress(RefusedError):
                     self.conn.send(data)
+
+
+def _place(address: IPAddress) -> tuple[str, int]:
+    return address.ip, address.port

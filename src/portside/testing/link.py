@@ -221,8 +221,11 @@ class BadLink:
             control, self._control = self._control, None
         if control is not None:
             control.close()
-            os.kill(self._pid, signal.SIGKILL)  # it has nothing to tidy up
-            os.waitpid(self._pid, 0)
+            # Its program may have reaped it already: SIGCHLD ignored, a waitpid(-1).
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+                    os.kill(self._pid, signal.SIGKILL)  # it has nothing to tidy up
+                    os.waitpid(self._pid, 0)
 
 
 def _hear(control: socket.socket) -> bytes:

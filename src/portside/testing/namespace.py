@@ -30,10 +30,11 @@ import socket
 import struct
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import Any, Self
 
-from portside.engine import may_block
+from portside.engine import may_block, now
 from portside.engine.threads import pool
 from portside.errors import ClosedError, DeniedError, Error, NotFoundError
 
@@ -41,6 +42,9 @@ __all__ = ["DEVICE", "Namespace", "make_namespace"]
 
 DEVICE = "link0"
 """The name of the TUN device in every namespace; it is seen in no other."""
+
+_USABLE_SECONDS = 5.0
+"""How long the kernel may take to look at a new IPv6 address: it takes milliseconds."""
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
@@ -156,6 +160,7 @@ class Namespace:
                 _switch_on("lo")
                 _switch_on(DEVICE, _QUEUE_PACKETS)
                 _add_ipv6(ip6)
+                _wait_until_usable(ip6)
         except OSError as error:
             raise _told(error, "set an address of a TUN device") from error
 
@@ -262,3 +267,21 @@ def _told(error: OSError, what: str) -> Error:
         network="link",
         errno=error.errno,
     )
+
+
+def _wait_until_usable(ip6: str) -> None:
+    """Return when the kernel has looked that nobody else has the address.
+
+    It has nobody to ask here, and all the same does it a little later by itself.
+    """
+    until = now() + _USABLE_SECONDS
+    while True:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.bind((ip6, 0))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL or now() >= until:
+                    raise
+            else:
+                return
+        time.sleep(0.001)
