@@ -12,7 +12,8 @@ HERE = Path(__file__).parent
 def test_the_page_lists_what_the_suite_asks_of_every_model() -> None:
     asked = {
         words_of(each.name.removeprefix("test_"))
-        for each in ast.walk(ast.parse((HERE / "test_model.py").read_text()))
+        for file in ("test_model.py", "test_packets.py")
+        for each in ast.walk(ast.parse((HERE / file).read_text()))
         if isinstance(each, ast.FunctionDef)
         and each.name.startswith("test_")
         and "model" in {argument.arg for argument in each.args.args}
