@@ -121,6 +121,23 @@ class TestWhatCannotBeListenedTo:
         assert "carries packets and no conns" in str(told)
 
 
+class TestHandingOut:
+    def test_a_listener_is_handed_over_and_its_clients_wait_for_the_next_server(self):
+        with net.listen("unix", "@") as door, timeout(10):
+            old = net.dial(door.address)
+            new = door.accept()
+            listener = net.listen("tcp", "127.0.0.1:0")
+            old.send_descriptors(b"yours", listener.filenos())
+            client = net.dial(listener.address)  # in the queue, and served by whom?
+            listener.close()
+            _, (number,) = new.receive_descriptors(100, 1)
+            with net.listen(f"fd:{number}") as again, again.accept() as served:
+                served.write(b"welcome")
+                assert client.read_exactly(7) == b"welcome"
+            for conn in (old, new, client):
+                conn.close()
+
+
 class TestPackets:
     def test_a_bound_socket_of_packets_is_taken_over(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
