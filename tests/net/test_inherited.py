@@ -121,6 +121,13 @@ class TestWhatCannotBeListenedTo:
         assert "carries packets and no conns" in str(told)
 
 
+@pytest.mark.parametrize("count", ["99999999999", "9" * 5000, "-1", "three"])
+def test_a_number_of_descriptors_that_cannot_be_is_told(count):
+    said = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count}
+    with pytest.raises(NotFoundError, match="systemd passed no socket"):
+        inherit(InheritedEndpoint("systemd", "web"), said)
+
+
 class TestHandingOut:
     def test_a_listener_is_handed_over_and_its_clients_wait_for_the_next_server(self):
         with net.listen("unix", "@") as door, timeout(10):
@@ -166,6 +173,13 @@ class TestPackets:
     def test_conns_and_packets_swapped_are_told(self, listener):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
             with pytest.raises(UnknownNetworkError, match="carries conns and no pack"):
+                net.listen_packet(f"fd:{sock.fileno()}")
+
+    def test_one_that_is_connected_hears_one_peer_alone_and_is_told(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.connect(sock.getsockname())
+            with pytest.raises(Error, match="is connected: it hears one peer"):
                 net.listen_packet(f"fd:{sock.fileno()}")
 
     def test_one_that_is_not_bound_is_told(self):

@@ -129,6 +129,12 @@ def test_one_network_has_one_rate(source, guard, first, second):
     assert BURST_REPLIES <= count <= BURST_REPLIES + more
 
 
+def test_workers_share_the_rate(source):
+    guard = Guard(frozenset(), on_loopback=False, processes=4)
+    count, more = admitted(guard, source, ["192.0.2.1"] * int(BURST_REPLIES))
+    assert BURST_REPLIES / 4 <= count <= BURST_REPLIES / 4 + more
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

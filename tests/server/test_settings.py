@@ -8,6 +8,7 @@ from portside.server import Settings
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
+        ({"workers": 99_999_999}, "workers must be at most 1024, not 99999999"),
         ({"max_connections": 0}, "max_connections must be at least 1, not 0"),
         ({"max_connections_per_ip": 0}, "max_connections_per_ip must be at least 1"),
         ({"backlog": -1}, "backlog must be at least 0, not -1"),

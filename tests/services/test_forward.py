@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -386,3 +387,18 @@ def ask_until_answered(peer: net.PacketConn, data: bytes) -> None:
 def peak_kib() -> int:
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children)
+
+
+def test_a_forwarder_that_is_its_own_upstream_sends_a_packet_round_once() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{sock.getsockname()[1]}"
+        number = sock.detach()
+    with Server(forward(f"udp://{place}"), f"fd:{number}", model="nonblocking"):
+        with net.dial("udp", place) as client:
+            client.send(b"round and round")
+            with pytest.raises(DeadlineError), timeout(0.3):
+                client.receive()
+        before = time.process_time()
+        sleep(0.3)  # a loop would burn all of it
+        assert time.process_time() - before < 0.2
