@@ -9,10 +9,12 @@ PYTHONS ?= python3.12 python3.13
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make serve    serve the well-known services on 127.0.0.1, at their ports and 7000 more
+#: make serve    serve the well-known services on 127.0.0.1, at their ports and 7000
+#:               more, and a page about them at http://127.0.0.1:8080/
 serve: .venv/.installed
 	@exec $(BIN)/portside serve echo=127.0.0.1:7007 discard=127.0.0.1:7009 \
-		daytime=127.0.0.1:7013 qotd=127.0.0.1:7017 chargen=127.0.0.1:7019 time=127.0.0.1:7037
+		daytime=127.0.0.1:7013 qotd=127.0.0.1:7017 chargen=127.0.0.1:7019 time=127.0.0.1:7037 \
+		examples/welcome/site.py:mux=127.0.0.1:8080
 
 #: make test     check the code and run every test
 test: check

@@ -17,7 +17,7 @@ from bench.paths import BUILD, RESULTS
 from bench.process import ProgramError
 from bench.report import aligned, heads_and_rows, lost, warning
 from bench.results import as_result, write_result
-from bench.roster import PEERS, Commands, Peer, Transport, named, prepare
+from bench.roster import PEERS, Commands, Peer, Service, named, prepare
 from bench.rounds import run_rounds, with_rate
 from bench.scenarios import IDLE_CONNECTIONS, SCENARIOS, Pace, Scenario
 
@@ -45,17 +45,17 @@ def main() -> int:
         pace, rounds = Pace(options.seconds, 0.25, idle_connections), options.rounds
     good = not any(each.failed for each in commands.values())
     for scenario in scenarios:
-        good &= _run(scenario, commands[scenario.transport], rounds, pace, options)
+        good &= _run(scenario, commands[scenario.service], rounds, pace, options)
     return 0 if good else 1
 
 
 def _prepared(
     scenarios: Iterable[Scenario], peers: Iterable[Peer]
-) -> dict[Transport, Commands]:
-    """Prepare the peers for each transport of the scenarios; say who is not here."""
-    transports = dict.fromkeys(scenario.transport for scenario in scenarios)
-    commands = {transport: prepare(peers, transport) for transport in transports}
-    told: dict[str, None] = {}  # once, what holds for both
+) -> dict[Service, Commands]:
+    """Prepare the peers for each service of the scenarios; say who is not here."""
+    services = dict.fromkeys(scenario.service for scenario in scenarios)
+    commands = {service: prepare(peers, service) for service in services}
+    told: dict[str, None] = {}  # once, what holds for several
     for each in commands.values():
         told |= dict.fromkeys(f"skipped: {n}: {why}" for n, why in each.skipped.items())
         told |= dict.fromkeys(f"failed: {n}: {why}" for n, why in each.failed.items())
@@ -105,7 +105,7 @@ def _is_whole(options: argparse.Namespace) -> bool:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Compare echo servers on this machine, by turns.",
+        description="Compare servers on this machine, by turns.",
         epilog="Results are kept in bench/results by a run with all peers, at least "
         f"{ROUNDS} rounds, and the usual seconds; any other leaves its own in "
         "bench/build/partial.",

@@ -17,7 +17,7 @@ from typing import Any
 from bench.instructions import instructions
 from bench.paths import BENCH
 from bench.process import ProgramError
-from bench.roster import Transport
+from bench.roster import Service
 from bench.system_calls import system_calls
 from portside.models import MODELS
 
@@ -34,8 +34,9 @@ def main() -> int:
     thresholds = tomllib.loads((BENCH / "gates.toml").read_text())
     status = 0
     for kind, tool, measure in (
-        ("system_calls", "strace", partial(_system_calls, "stream")),
-        ("packet_system_calls", "strace", partial(_system_calls, "packet")),
+        ("system_calls", "strace", partial(_system_calls, "echo")),
+        ("packet_system_calls", "strace", partial(_system_calls, "packets")),
+        ("page_system_calls", "strace", partial(_system_calls, "web")),
         ("instructions", "valgrind", _instructions),
     ):
         most = dict(thresholds[kind])
@@ -77,8 +78,8 @@ def _gate(
     return 0 if is_good else MISSED
 
 
-def _system_calls(transport: Transport, model: str) -> tuple[float, str]:
-    calls = system_calls(model, transport)
+def _system_calls(service: Service, model: str) -> tuple[float, str]:
+    calls = system_calls(model, service)
     told = ", ".join(f"{name} {each:.3f}" for name, each in calls.items())
     return sum(calls.values()), f" ({told})"
 

@@ -38,10 +38,11 @@ def instructions_of_summary(summary: str) -> int | None:
 
 def _collected(model: str, messages: int) -> int:
     peer = PEERS[f"portside-{model}"]
+    assert peer.echo is not None, "every model has one"
     command = [
         *("env", "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1"),
         *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-        *peer.stream(),
+        *peer.echo(),
     ]
     with Server(f"valgrind of {peer.name}", command) as server:
         exchange(server.port, messages)

@@ -10,7 +10,7 @@ how it went; the clock is read again. So what is counted is the messages alone.
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.building import LOAD
 from bench.clock import settled_cpu_seconds
@@ -31,14 +31,13 @@ def put_load(
     mode: str,
     connections: int,
     *,
-    bytes_each: int,
     warm_seconds: float,
     seconds: float,
-    rate: float | None = None,
+    words: Sequence[object] = (),
 ) -> Figures:
-    """Run the load once, in a mode of its own (see its main.c)."""
-    words = [mode, server.port, connections, bytes_each, warm_seconds, seconds]
-    with _load(words if rate is None else [*words, rate]) as load:
+    """Run the load once, in a mode of its own, with its words (see its main.c)."""
+    plan = [mode, server.port, connections, warm_seconds, seconds, *words]
+    with _load(plan) as load:
         _ready(load, warm_seconds)
         before = settled_cpu_seconds(server.pid)
         load.tell("go")

@@ -49,7 +49,7 @@ def warning(result: dict[str, Any]) -> str:
 
 def lost(result: dict[str, Any]) -> str:
     """Return a sentence about the datagrams that were lost; of conns, nothing."""
-    if SCENARIOS[result["scenario"]].transport != "packet" or not result["peers"]:
+    if SCENARIOS[result["scenario"]].service != "packets" or not result["peers"]:
         return ""
     counts = {
         name: sum(each["offered"] - each["messages"] for each in rounds)

@@ -28,6 +28,12 @@ from bench.scenarios import BASELINE, BYTES, Pace, Scenario
 
 __all__ = ["as_result", "read_results", "write_result"]
 
+PACKAGES = (
+    *("portside", "greenlet", "gevent", "uvloop", "trio"),
+    *("httptools", "uvicorn", "granian", "gunicorn", "bjoern"),
+)
+"""Those whose versions matter; what is not here is not told."""
+
 
 def as_result(
     scenario: Scenario, measured: Measured, skipped: dict[str, str], pace: Pace
@@ -112,13 +118,24 @@ def _versions() -> dict[str, str]:
         "libc": " ".join(platform.libc_ver()),
         "gcc": _told("gcc", "-dumpfullversion"),
         "go": _told("go", "version").removeprefix("go version "),
+        "nginx": _nginx_version(),
     }
-    for name in ("portside", "greenlet", "gevent", "uvloop", "trio"):
+    for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return {name: version for name, version in versions.items() if version}
+
+
+def _nginx_version() -> str:
+    try:  # it tells on stderr
+        done = subprocess.run(
+            ["nginx", "-v"], check=False, capture_output=True, text=True, timeout=30
+        )
+    except OSError:
+        return ""
+    return done.stderr.strip().rpartition("/")[2]
 
 
 def _told(*command: str) -> str:

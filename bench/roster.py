@@ -4,7 +4,8 @@ Out      peers in the order in which they are shown; how to start those that are
 Fails    never: a peer that lacks something is skipped, with the reason
 
 A peer is one way of writing a server, so it has one name, and a program for each
-transport: most for conns (TCP) and for packets (UDP), some for conns alone.
+service that it can give: an echo over conns (TCP), the same over packets (UDP), web
+pages, files.
 """
 
 import argparse
@@ -15,13 +16,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.big_file import big_file
 from bench.building import BuildError, compile_c_peer, compile_go_peer
+from bench.routes import ROUTES
 from portside.models import MODELS
 
-__all__ = ["PEERS", "Commands", "Peer", "Transport", "named", "prepare"]
+__all__ = ["PEERS", "Commands", "Peer", "Service", "named", "prepare"]
 
 
-Transport = Literal["stream", "packet"]
+Service = Literal["echo", "packets", "web", "files"]
 Command = Callable[[], list[str]]
 
 
@@ -33,19 +36,32 @@ class _Missing(Exception):
 class Peer:
     """A server that is compared.
 
+    Each command returns what starts it, compiled now where it must be; None where there
+    is no such program.
+
     Attributes:
         name: as it is shown.
-        stream: returns what starts it for conns, compiled now where it must be.
-        packet: the same for packets; None where there is no such thing.
+        echo: for conns.
+        packets: an echo too.
+        web: the twenty pages of `routes`.
+        files: those of the directory of the big file.
     """
 
     name: str
-    stream: Command
-    packet: Command | None = None
+    echo: Command | None = None
+    packets: Command | None = None
+    web: Command | None = None
+    files: Command | None = None
 
-    def at(self, transport: Transport) -> Command | None:
-        """Return what starts it for conns or for packets."""
-        return self.stream if transport == "stream" else self.packet
+    def at(self, service: Service) -> Command | None:
+        """Return what starts it for a service."""
+        commands: dict[Service, Command | None] = {
+            "echo": self.echo,
+            "packets": self.packets,
+            "web": self.web,
+            "files": self.files,
+        }
+        return commands[service]
 
 
 @dataclass(frozen=True)
@@ -67,43 +83,70 @@ def _c(name: str) -> Command:
     return lambda: [str(compile_c_peer(name))]
 
 
-def _go(name: str) -> Command:
+def _go(name: str, *words: str, big: bool = False) -> Command:
     def command() -> list[str]:
         if shutil.which("go") is None:
             raise _Missing("no go here")
-        return [str(compile_go_peer(name))]
+        return [str(compile_go_peer(name)), *words, *_folder(big)]
 
     return command
 
 
 def _python(module: str, *words: str, needs: str = "") -> Command:
     def command() -> list[str]:
-        if needs and importlib.util.find_spec(needs) is None:
-            raise _Missing(f"{needs} is not installed")
+        for each in needs.split():
+            if importlib.util.find_spec(each) is None:
+                raise _Missing(f"{each} is not installed")
         return [sys.executable, "-m", f"bench.peers.{module}", *words]
 
     return command
 
 
+def _nginx(module: str, *, big: bool = False) -> Command:
+    def command() -> list[str]:
+        if shutil.which("nginx") is None:
+            raise _Missing("no nginx here")
+        return [sys.executable, "-m", f"bench.peers.{module}", *_folder(big)]
+
+    return command
+
+
 def _portside(model: str) -> Peer:
-    def starting(module: str) -> Command:
+    def starting(module: str, *, big: bool = False) -> Command:
         def command() -> list[str]:
             if model not in MODELS:
                 raise _Missing(f"portside has no model {model} yet")
-            return [sys.executable, "-m", f"bench.peers.{module}", model]
+            program = [sys.executable, "-m", f"bench.peers.{module}", model]
+            return program + _folder(big)
 
         return command
 
     return Peer(
-        f"portside-{model}", starting("portside_model"), starting("portside_packets")
+        f"portside-{model}",
+        starting("portside_model"),
+        starting("portside_packets"),
+        starting("portside_web"),
+        starting("portside_files", big=True),
     )
+
+
+def _folder(big: bool) -> list[str]:
+    """Return the directory of the big file as a word, where it is wanted."""
+    return [str(big_file().parent)] if big else []
 
 
 PEERS = {
     peer.name: peer
     for peer in (
         Peer("c", _c("epoll"), _c("packets")),
-        Peer("go", _go("goroutines"), _go("packets")),
+        Peer(
+            "go",
+            _go("goroutines"),
+            _go("packets"),
+            _go("web", *ROUTES),
+            _go("files", big=True),
+        ),
+        Peer("nginx", web=_nginx("nginx_web"), files=_nginx("nginx_files", big=True)),
         Peer(
             "uvloop-protocol",
             _python("uvloop_protocol", needs="uvloop"),
@@ -123,6 +166,19 @@ PEERS = {
             _python("socketserver_packets"),
         ),
         Peer("socketserver-forking", _python("socketserver_echo", "forking")),
+        Peer("bjoern", web=_python("bjoern_web", needs="bjoern")),
+        Peer(
+            "granian-asgi", web=_python("granian_web", "asgi", needs="granian uvloop")
+        ),
+        Peer("granian-wsgi", web=_python("granian_web", "wsgi", needs="granian")),
+        Peer("uvicorn", web=_python("uvicorn_web", needs="uvicorn httptools uvloop")),
+        Peer(
+            "gunicorn-gevent",
+            web=_python("gunicorn_web", "gevent", needs="gunicorn gevent"),
+        ),
+        Peer(
+            "gunicorn-gthread", web=_python("gunicorn_web", "gthread", needs="gunicorn")
+        ),
         _portside("serial"),
         _portside("fork"),
         _portside("thread"),
@@ -146,11 +202,11 @@ def named(text: str) -> tuple[Peer, ...]:
     return tuple(peer for name, peer in PEERS.items() if name in names)
 
 
-def prepare(peers: Iterable[Peer], transport: Transport) -> Commands:
-    """Compile what must be for a transport, and say who is here and who is not."""
+def prepare(peers: Iterable[Peer], service: Service) -> Commands:
+    """Compile what must be for a service, and say who is here and who is not."""
     commands = Commands({}, {}, {})
     for peer in peers:
-        command = peer.at(transport)
+        command = peer.at(service)
         if command is None:
             continue
         try:

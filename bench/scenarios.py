@@ -9,13 +9,15 @@ a process for each connection would have to hold 10,000 of them, it takes no par
 Packets make nobody wait for a connection's end, so there all take part who can.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.big_file import BIG_FILE, BIG_FILE_BYTES
 from bench.load import Figures, holding_idle, put_load
 from bench.memory import memory_of
 from bench.process import Server
-from bench.roster import PEERS, Transport
+from bench.roster import PEERS, Service
+from bench.routes import asked
 
 __all__ = [
     "BASELINE",
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 BASELINE = "portside-nonblocking"
-"""What the others are compared with, by their CPU time, each over its transport."""
+"""What the others are compared with, by their CPU time."""
 
 BYTES = 1024
 """Of one message."""
@@ -58,15 +60,21 @@ class Pace:
     rate: float = 0.0
 
     def load(self, server: Server, mode: str, connections: int) -> Figures:
-        """Put this pace of load on a server."""
+        """Put this pace of messages on a server."""
+        rate = [self.rate] if mode == "open" else []
+        return self.ask(server, mode, connections, [BYTES, *rate])
+
+    def ask(
+        self, server: Server, mode: str, connections: int, words: Sequence[object]
+    ) -> Figures:
+        """Put this pace of load on a server, in a mode that has words of its own."""
         return put_load(
             server,
             mode,
             connections,
-            bytes_each=BYTES,
             warm_seconds=self.warm_seconds,
             seconds=self.seconds,
-            rate=self.rate if mode == "open" else None,
+            words=words,
         )
 
 
@@ -87,7 +95,7 @@ class Scenario:
         about: in a sentence, for the page.
         is_fresh: each round has a new server, since memory is asked for.
         at_rate: so many messages a second are offered as the pace says.
-        transport: which of its peers' programs it runs.
+        service: which of its peers' programs it runs.
     """
 
     name: str
@@ -97,7 +105,7 @@ class Scenario:
     shown: tuple[Measure, ...]
     is_fresh: bool = False
     at_rate: bool = False
-    transport: Transport = "stream"
+    service: Service = "echo"
 
     def described(self, pace: Pace) -> str:
         """Return what is done, in a sentence or two, at this pace."""
@@ -111,11 +119,24 @@ _LATENCIES = (
     Measure("p999_us", "p99.9 µs", 0),
 )
 _ECHO = (_CPU, Measure("per_second", "messages/s", 0), *_LATENCIES)
+_WEB = (_CPU, Measure("per_second", "requests/s", 0), *_LATENCIES)
+_FETCH = (
+    Measure("cpu_us", "CPU µs", 0),
+    Measure("cpu_us_mib", "CPU µs/MiB", 2),
+    Measure("mib_per_second", "MiB/s", 0),
+    Measure("p50_us", "p50 µs", 0),
+)
 _CONNECT = (_CPU, Measure("per_second", "connections/s", 0), *_LATENCIES)
 
-_ALL = tuple(PEERS)
-_MANY = tuple(name for name in PEERS if name != "portside-serial")
-_PACKETS = tuple(name for name, peer in PEERS.items() if peer.packet is not None)
+
+def _who(service: Service) -> tuple[str, ...]:
+    return tuple(name for name, peer in PEERS.items() if peer.at(service) is not None)
+
+
+_ALL = _who("echo")
+_MANY = tuple(name for name in _ALL if name != "portside-serial")
+_WEB_PEERS = tuple(name for name in _who("web") if name != "portside-serial")
+_FILES = ("go", "nginx", "portside-thread", BASELINE)
 _TENS_OF_THOUSANDS = ("c", "go", "asyncio", "gevent", BASELINE)
 
 
@@ -133,6 +154,16 @@ def _measure_idle(server: Server, pace: Pace) -> Figures:
         "rss_kib_each": (after.rss - before.rss) / count,
         "pss_kib_each": (after.pss - before.pss) / count,
         "rss_mib": after.rss / 1024,
+    }
+
+
+def _measure_fetch(server: Server, pace: Pace) -> Figures:
+    figures = pace.ask(server, "fetch", 1, [f"/{BIG_FILE.name}", BIG_FILE])
+    mib = BIG_FILE_BYTES / (1 << 20)
+    return {
+        **figures,
+        "mib_per_second": figures["per_second"] * mib,
+        "cpu_us_mib": figures["cpu_us"] / mib,
     }
 
 
@@ -198,10 +229,29 @@ SCENARIOS = {
             "packets50",
             "50 clients send a datagram of 1 KiB, await its echo, and send again. One "
             "whose echo has not come within a second counts as lost and is sent again.",
-            _PACKETS,
+            _who("packets"),
             lambda server, pace: pace.load(server, "packets", 50),
             _ECHO,
-            transport="packet",
+            service="packets",
+        ),
+        Scenario(
+            "http50",
+            "50 connections that are kept ask for a page, await it, and ask again: a "
+            "GET with ten fields, as a browser sends it, by turns to each of twenty "
+            "routes; the answer is a greeting with the name that stands in the path.",
+            _WEB_PEERS,
+            lambda server, pace: pace.ask(server, "web", 50, asked()),
+            _WEB,
+            service="web",
+        ),
+        Scenario(
+            "file100",
+            "One connection fetches a file of 100 MiB that is in the page cache, and "
+            "fetches it again; the CPU time is that of one transfer.",
+            _FILES,
+            _measure_fetch,
+            _FETCH,
+            service="files",
         ),
     )
 }

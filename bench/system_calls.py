@@ -1,6 +1,6 @@
-"""How many system calls Portside makes for one echoed message.
+"""How many system calls Portside makes for one message or request.
 
-In       a model's name, and the transport: conns or packets
+In       a model's name, and the service: an echo over conns or packets, or pages
 Out      calls a message, by the name of the call
 Source   strace(1): -f follows threads and children, -c counts
 Fails    ProgramError: strace or the server failed
@@ -13,10 +13,10 @@ import os
 import signal
 from collections import Counter
 
-from bench.exchange import exchange, exchange_packets
+from bench.exchange import exchange, exchange_packets, exchange_pages
 from bench.paths import BUILD
 from bench.process import Server
-from bench.roster import PEERS, Transport
+from bench.roster import PEERS, Service
 from bench.tree import process_tree
 
 __all__ = ["counts_of_summary", "system_calls"]
@@ -24,10 +24,10 @@ __all__ = ["counts_of_summary", "system_calls"]
 MESSAGES = 1000
 
 
-def system_calls(model: str, transport: Transport) -> dict[str, float]:
+def system_calls(model: str, service: Service) -> dict[str, float]:
     """Return the calls that a message takes under a model."""
     once, twice = (
-        _counted(model, transport, messages) for messages in (MESSAGES, 2 * MESSAGES)
+        _counted(model, service, messages) for messages in (MESSAGES, 2 * MESSAGES)
     )
     found = {
         name: (twice[name] - once[name]) / MESSAGES for name in sorted(twice | once)
@@ -50,16 +50,18 @@ def counts_of_summary(summary: str) -> Counter[str]:
     return counts
 
 
-def _counted(model: str, transport: Transport, messages: int) -> Counter[str]:
+def _counted(model: str, service: Service, messages: int) -> Counter[str]:
     BUILD.mkdir(exist_ok=True)
     file = BUILD / "strace.txt"
     peer = PEERS[f"portside-{model}"]
-    start = peer.at(transport)
-    assert start is not None, "every model has a program for each transport"
+    start = peer.at(service)
+    assert start is not None, "every model has a program for each service"
     command = ["strace", "-f", "-c", "-o", str(file), *start()]
     with Server(f"strace of {peer.name}", command) as server:
-        if transport == "stream":
+        if service == "echo":
             exchange(server.port, messages)
+        elif service == "web":
+            exchange_pages(server.port, messages)
         else:
             exchange_packets(server, messages)
         traced = process_tree(server.pid)[1]  # strace would not wait for it to end

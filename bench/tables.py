@@ -22,9 +22,10 @@ This page is generated from `bench/results/` by `python -m bench.tables`: do not
 it.
 `make bench` measures again.
 
-What is compared are small echo servers, each the same program in its own way; their
-sources are in `bench/peers/`.
-Portside runs the handler that the README begins with, from a user's file.
+What is compared are small servers, each the same program in its own way; their sources
+are in `bench/peers/`: echo servers, a web site of twenty pages, a directory of files.
+Portside runs the handler that the README begins with, and a `Mux` with twenty routes,
+from a user's file.
 All run on one machine in one run, by turns, in an order that rotates: a round of one
 second for each, then the next round.
 The server has one core, the load generator another, and every byte that comes back is
@@ -33,16 +34,16 @@ checked.
 How to read the tables:
 
 - Figures are medians over the rounds, with the quartiles in brackets.
-- *CPU µs* is the processor time of the server for each message (or connection), kernel
-  and children included. It says what a server costs; messages a second say the same as
-  long as it is the only thing on its core.
+- *CPU µs* is the processor time of the server for each message (or connection, request,
+  transfer), kernel and children included. It says what a server costs; messages a
+  second say the same as long as it is the only thing on its core.
 - *CPU against* is the ratio of that time to the named server's, taken round by round,
   with its quartiles. Where the quartiles of the two servers' times overlap, it is *no
   difference*.
 - Latencies are those of the load generator, in microseconds. Where 50 connections keep
   a server busy all the time, they mostly tell how many wait in front of it.
-- All this is the loopback interface of one machine: no network, no loss, and nothing
-  done with the bytes.
+- All this is the loopback interface of one machine: no network, no loss, and hardly
+  anything done with the bytes.
 """
 
 

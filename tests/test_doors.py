@@ -11,7 +11,10 @@ import pytest
 
 import portside
 
-ROOMS = ("names", "engine", "net", "models", "server", "services", "observe", "testing")
+ROOMS = (
+    "names", "engine", "net", "models", "server", "services", "http", "observe",
+    "testing",
+)  # fmt: skip
 MODULES = sorted(
     each.name
     for each in pkgutil.walk_packages(portside.__path__, "portside.")

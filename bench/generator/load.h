@@ -15,10 +15,12 @@
 struct plan {
     int port;
     int connections;
-    size_t bytes;
     double warm_seconds;
     double seconds;
-    double rate; /* messages each second over all connections; 0: as fast as it goes */
+    size_t bytes; /* of a message */
+    double rate;  /* messages each second over all connections; 0: as fast as it goes */
+    char **words; /* what the mode is told besides */
+    int word_count;
 };
 
 /* histogram.c */
@@ -36,16 +38,21 @@ int dial_packets(int port);
 void fill(unsigned char *message, size_t bytes, uint64_t seed);
 void must_send(int fd, const unsigned char *message, size_t bytes);
 
+/* answer.c */
+size_t head_of(const char *answer, size_t n, size_t *body_bytes); /* 0: not all here */
+
 /* main.c */
 void say_ready_and_wait(void);
 /* offered: all that were sent or due, so that the rest was lost or not sent in time */
 void report(uint64_t messages, uint64_t offered, uint64_t elapsed_ns,
             const struct histogram *histogram);
 
-/* echo.c, connect.c, packets.c, idle.c: the modes */
+/* echo.c, connect.c, packets.c, idle.c, web.c, fetch.c: the modes */
 void run_echo(const struct plan *plan);
 void run_connect(const struct plan *plan);
 void run_packets(const struct plan *plan);
 void run_idle(const struct plan *plan);
+void run_web(const struct plan *plan);
+void run_fetch(const struct plan *plan);
 
 #endif

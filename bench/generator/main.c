@@ -1,9 +1,11 @@
-/* Make load for an echo server, check every byte that comes back, and say how it went.
+/* Make load for a server, check every byte that comes back, and say how it went.
  *
- *   load closed  PORT CONNECTIONS BYTES WARM SECONDS       each sends, awaits, sends ...
- *   load open    PORT CONNECTIONS BYTES WARM SECONDS RATE  sends at fixed times
- *   load connect PORT CLIENTS BYTES WARM SECONDS           connect, one message, close
- *   load packets PORT CLIENTS BYTES WARM SECONDS           datagrams: send, await ...
+ *   load closed  PORT CONNECTIONS WARM SECONDS BYTES       each sends, awaits, sends ...
+ *   load open    PORT CONNECTIONS WARM SECONDS BYTES RATE  sends at fixed times
+ *   load connect PORT CLIENTS WARM SECONDS BYTES           connect, one message, close
+ *   load packets PORT CLIENTS WARM SECONDS BYTES           datagrams: send, await ...
+ *   load web     PORT CONNECTIONS WARM SECONDS PATH=NAME...  GET, await "Hello, NAME!" ...
+ *   load fetch   PORT CONNECTIONS WARM SECONDS PATH FILE   GET, await what FILE holds ...
  *   load idle    PORT CONNECTIONS                          one message, then silence
  *
  * It says "ready" when it has warmed up and nothing is on its way. A line on stdin lets
@@ -76,41 +78,57 @@ void report(uint64_t messages, uint64_t offered, uint64_t elapsed_ns,
     wait_for_line();
 }
 
-int main(int count, char **words) {
-    struct plan plan = {.bytes = 64};
-    const char *mode = count > 3 ? words[1] : "";
-    int is_idle = strcmp(mode, "idle") == 0, is_open = strcmp(mode, "open") == 0;
-    if (count != (is_idle ? 4 : is_open ? 8 : 7)) {
-        fputs("usage: load closed|open|connect|packets|idle PORT ...: see main.c\n", stderr);
-        return 2;
-    }
+struct mode {
+    const char *name;
+    void (*run)(const struct plan *plan);
+    int least, most; /* words, with the name of the program */
+};
+
+static const struct mode modes[] = {
+    {"closed", run_echo, 7, 7},     {"open", run_echo, 8, 8},
+    {"connect", run_connect, 7, 7}, {"packets", run_packets, 7, 7},
+    {"web", run_web, 7, 1000},      {"fetch", run_fetch, 8, 8},
+    {"idle", run_idle, 4, 4},
+};
+
+static const struct mode *mode_of(int count, char **words) {
+    for (size_t at = 0; at < sizeof modes / sizeof *modes; at++)
+        if (count > 1 && strcmp(words[1], modes[at].name) == 0 &&
+            count >= modes[at].least && count <= modes[at].most)
+            return &modes[at];
+    fputs("usage: load closed|open|connect|packets|web|fetch|idle PORT ...: see main.c\n",
+          stderr);
+    exit(2);
+}
+
+static struct plan plan_of(const struct mode *mode, int count, char **words) {
+    struct plan plan = {.bytes = 64}; /* what an idle one says */
     plan.port = atoi(words[2]);
     plan.connections = atoi(words[3]);
-    if (!is_idle) {
-        plan.bytes = strtoul(words[4], NULL, 10);
-        plan.warm_seconds = atof(words[5]);
-        plan.seconds = atof(words[6]);
+    if (count > 5) {
+        plan.warm_seconds = atof(words[4]);
+        plan.seconds = atof(words[5]);
+        plan.words = words + 6;
+        plan.word_count = count - 6;
     }
+    if (mode->run != run_web && mode->run != run_fetch && count > 6)
+        plan.bytes = strtoul(words[6], NULL, 10);
+    int is_open = strcmp(mode->name, "open") == 0;
     plan.rate = is_open ? atof(words[7]) : 0;
     if (plan.connections < 1 || plan.bytes < 1 || plan.bytes > MAX_BYTES ||
         (is_open && plan.rate <= 0)) {
         fputs("load: a number that cannot be\n", stderr);
-        return 2;
+        exit(2);
     }
+    return plan;
+}
+
+int main(int count, char **words) {
+    const struct mode *mode = mode_of(count, words);
+    struct plan plan = plan_of(mode, count, words);
     raise_descriptor_limit(plan.connections);
     prctl(PR_SET_TIMERSLACK, 1); /* else every timer is up to 50 us late */
     prctl(PR_SET_PDEATHSIG, 9);
-    if (is_idle)
-        run_idle(&plan);
-    else if (is_open || strcmp(mode, "closed") == 0)
-        run_echo(&plan);
-    else if (strcmp(mode, "connect") == 0)
-        run_connect(&plan);
-    else if (strcmp(mode, "packets") == 0)
-        run_packets(&plan);
-    else {
-        fputs("load: no such mode\n", stderr);
-        return 2;
-    }
+    mode->run(&plan);
     return 0;
 }

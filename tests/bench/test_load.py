@@ -84,10 +84,9 @@ def load(server, mode, connections=3, rate=None):
         server,
         mode,
         connections,
-        bytes_each=512,
         warm_seconds=0.01,
         seconds=0.1,
-        rate=rate,
+        words=[512] if rate is None else [512, rate],
     )
 
 

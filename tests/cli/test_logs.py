@@ -1,5 +1,7 @@
 """What the library logs, as lines on stderr."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.cli.running import serving, until
@@ -30,3 +32,18 @@ def test_a_peer_that_goes_away_is_told_only_when_asked():
                 until(lambda: "connection reset" in server.errors())
             server.stop()
             assert ("portside: " in server.errors()) is is_told
+
+
+def test_a_line_of_an_access_log_is_written_once_and_as_it_is():
+    """Though it is asked for again, as by a command that runs another."""
+    code = (
+        "import logging; from portside.cli.logs import show_logs\n"
+        "show_logs(0); show_logs(0)\n"
+        "logging.getLogger('portside.http.access').info('a line')\n"
+        "logging.getLogger('portside.http').info('not asked for')\n"
+        "logging.getLogger('portside.http').warning('a warning')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=20, check=True
+    )
+    assert done.stderr == b"a line\nportside: a warning\n"

@@ -8,6 +8,7 @@ import pytest
 from portside.cli.failure import USAGE
 from portside.cli.options import flag, taken_from
 from portside.cli.serve import serve
+from portside.http.settings import HttpSettings
 from portside.server import Settings
 from portside.services import ForwardSettings
 from tests.cli.running import portside, serving
@@ -15,7 +16,7 @@ from tests.cli.running import portside, serving
 FLAGS = {option for each in serve.params for option in each.opts}
 
 
-@pytest.mark.parametrize("settings", [Settings, ForwardSettings])
+@pytest.mark.parametrize("settings", [Settings, ForwardSettings, HttpSettings])
 def test_every_field_has_an_option(settings):
     assert {flag(each.name) for each in fields(settings)} <= FLAGS
 
@@ -23,6 +24,33 @@ def test_every_field_has_an_option(settings):
 def test_of_all_that_was_typed_settings_take_their_own():
     typed = {each.name: each.default for each in fields(Settings)} | {"other": 1}
     assert Settings(**taken_from(typed, Settings)) == Settings()
+
+
+def test_a_default_is_shown_as_a_person_writes_it_and_read_as_what_it_is():
+    """Bytes and seconds: nobody counts 65536, or 60.0."""
+    shown = {each.name: each.default for each in serve.params}
+    assert shown["max_header_bytes"] == "64k"
+    assert shown["max_body_bytes"] == "1M"
+    assert shown["keep_alive_timeout"] == "1m"
+    assert shown["max_headers"] == 100
+    with serve.make_context("serve", ["echo"]) as context:
+        read = taken_from(context.params, HttpSettings)
+    assert HttpSettings(**read) == HttpSettings()
+
+
+def test_a_size_is_typed_with_a_unit():
+    words = ["--max-body-bytes", "2k", "--max-header-bytes", "100000", "echo"]
+    with serve.make_context("serve", words) as context:
+        assert context.params["max_body_bytes"] == 2048
+        assert context.params["max_header_bytes"] == 100_000
+
+
+def test_help_names_the_unit_of_each_limit():
+    told = portside("serve", "--help").stdout.decode()
+    for words in ("--max-body-bytes SIZE", "--keep-alive-timeout DURATION"):
+        assert words in told
+    assert "--max-headers N" in told
+    assert "--access-log [none|combined|json]" in told
 
 
 def test_a_connection_is_forwarded_as_late_as_was_said():
@@ -43,6 +71,8 @@ REFUSED = {
     ("forward::9",): "needs an endpoint: forward::9=:7007",
     ("forward:nowhere=:0",): "missing port in address",
     ("forward:1.2.3.4:0=:0",): "nobody is at port 0",
+    ("echo=:0", "--max-headers", "5"): "--max-headers: nothing here speaks HTTP",
+    ("./=:0", "--max-body-bytes", "lots"): "'lots' is no size",
 }
 
 

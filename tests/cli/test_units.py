@@ -1,9 +1,9 @@
-"""Durations: what is read, what is refused, and how they are written."""
+"""Durations and sizes: what is read, what is refused, and how they are written."""
 
 import click
 import pytest
 
-from portside.cli.units import Duration, Size, duration_text
+from portside.cli.units import Duration, Size, duration_text, size_text
 
 READ = {
     "200ms": 0.2,
@@ -81,3 +81,26 @@ def test_a_size_has_a_unit_or_not(text, n_bytes):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(click.BadParameter, match="is no size"):
         Size().convert(text, None, None)
+
+
+SIZES_WRITTEN = {
+    0: "0",
+    1: "1",
+    1023: "1023",
+    1024: "1k",
+    1025: "1025",
+    8193: "8193",
+    65536: "64k",
+    2**20: "1M",
+    2**20 + 1024: "1025k",
+    2**31: "2G",
+    2**40: "1024G",
+}
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"), SIZES_WRITTEN.items(), ids=SIZES_WRITTEN.values()
+)
+def test_a_size_is_written_and_read_back(n_bytes, text):
+    assert size_text(n_bytes) == text
+    assert Size().convert(text, None, None) == n_bytes

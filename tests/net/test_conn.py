@@ -284,6 +284,21 @@ def test_a_read_that_was_not_declared_idle_goes_on(ends):
     assert near.read() == b"x"
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_read_behind_an_idle_block_is_not_idle_any_more(ends, fails):
+    """However the block was left: the peer is owed an answer from then on."""
+    near, far = ends
+    near.drain()
+    with contextlib.suppress(LookupError), near.idle():
+        if fails:
+            raise LookupError
+        assert near.read() == b""
+    with timeout(0.02), pytest.raises(DeadlineError):
+        near.read()
+    far.write(b"x")
+    assert near.read() == b"x"
+
+
 def test_an_idle_read_still_gets_what_has_come(ends):
     near, far = ends
     far.write(b"last request\nleft over")

@@ -108,3 +108,41 @@ def test_a_view_of_wider_items_is_filled_by_bytes(pipe):
     far.write(b"12345678")
     assert near.readinto(memoryview(buffer).cast("I")) == 8
     assert buffer == b"12345678"
+
+
+def test_what_is_put_back_costs_no_receive(pair, calls):
+    near, far = pair
+    far.write(b"head and body")
+    data = near.read()
+    calls.clear()
+    near.unread(data[5:])
+    assert near.read() == b"and body"
+    assert calls == []
+
+
+def test_what_was_put_back_is_read_by_whoever_reads_next(pipe):
+    near, far = pipe
+    far.write(b"one")
+    near.unread(near.read())
+    with TaskGroup() as group:
+        assert group.start_soon(near.read).result() == b"one"
+
+
+def test_an_idle_read_gets_what_was_put_back_when_the_server_drains(pipe):
+    """It is a request that has come: its sender is owed something."""
+    near, far = pipe
+    far.write(b"one two")
+    near.unread(near.read()[4:])
+    near.drain()
+    with near.idle():
+        assert near.read() == b"two"
+        assert near.read() == b""
+
+
+def test_putting_back_takes_any_bytes_and_keeps_none_of_them(pipe):
+    near, _ = pipe
+    buffer = bytearray(b"one")
+    near.unread(buffer)
+    buffer[:] = b"two"
+    near.unread(memoryview(b"--"))
+    assert near.read() == b"--one"

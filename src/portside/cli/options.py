@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from portside.cli.units import Duration, Size, duration_text
+from portside.cli.units import Duration, Size, duration_text, size_text
 
 __all__ = ["flag", "options_of", "taken_from"]
 
@@ -69,12 +69,14 @@ def _option(
         return click.option(
             flag(each.name), is_flag=True, show_envvar=True, help=f"{text}."
         )
-    is_duration = each.metadata["unit"] == "seconds"
+    unit = each.metadata["unit"]
+    if default and unit in ("seconds", "bytes"):
+        default = duration_text(default) if unit == "seconds" else size_text(default)
     return click.option(
         flag(each.name),
         type=_type(each, choices),
         metavar=None if each.name in choices else _metavar(each),
-        default=duration_text(default) if is_duration and default else default,
+        default=default,
         show_default=default not in (None, 0),
         show_envvar=True,
         help=f"{text}.",
@@ -89,7 +91,7 @@ def _type(
     unit = each.metadata["unit"]
     if unit == "seconds":
         return Duration()
-    if unit == "bytes a second":
+    if unit in ("bytes", "bytes a second"):
         return Size()
     return click.FLOAT if isinstance(each.default, float) else click.INT
 
@@ -98,6 +100,6 @@ def _metavar(each: "Field[Any]") -> str:
     unit = each.metadata["unit"]
     if unit == "seconds":
         return "DURATION"
-    if unit == "bytes a second":
+    if unit in ("bytes", "bytes a second"):
         return "SIZE"
     return "SHARE" if isinstance(each.default, float) else "N"

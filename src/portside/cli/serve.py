@@ -25,8 +25,10 @@ from portside.cli.logs import show_logs
 from portside.cli.options import flag, options_of, taken_from
 from portside.cli.starting import could_not_start
 from portside.cli.trace import trace_if
+from portside.cli.web import WebOptions
 from portside.cli.what import What, parse_what
 from portside.errors import Error
+from portside.http.settings import ACCESS_LOGS, HttpSettings
 from portside.models import MODELS, WORKER_MODELS, Hybrid
 from portside.models.children import check_one_thread
 from portside.names import (
@@ -45,6 +47,7 @@ _CHOICES = {
     "model": MODELS,
     "worker_model": tuple(WORKER_MODELS),
     "over_capacity": ("wait", "refuse"),
+    "access_log": ACCESS_LOGS,
 }
 
 
@@ -72,6 +75,13 @@ def _complete_what(
 )
 @options_of(Settings, choices=_CHOICES, defaults=_DEFAULTS)
 @options_of(ForwardSettings, about="With forward: ")
+@options_of(HttpSettings, choices=_CHOICES, about="With HTTP: ")
+@click.option(
+    "--listing",
+    is_flag=True,
+    show_envvar=True,
+    help="With a directory: list what is in it, where there is no index.html.",
+)
 @click.option(
     "--trace-calls",
     is_flag=True,
@@ -96,6 +106,7 @@ def _complete_what(
 def serve(
     what: tuple[str, ...],
     *,
+    listing: bool,
     trace_calls: bool,
     as_json: bool,
     verbose: int,
@@ -103,8 +114,9 @@ def serve(
 ) -> int:
     """Serve handlers at endpoints until told to stop.
 
-    WHAT is a service (echo, daytime ...), or a function of your own, of a conn or of a
-    packet: file.py:NAME or module:NAME. ENDPOINT is [tcp://|udp://]HOST:PORT (tcp4,
+    WHAT is a service (echo, daytime ...), a directory (./public), or something of your
+    own, a function of a conn or of a packet, or a mux: file.py:NAME or module:NAME.
+    ENDPOINT is [tcp://|udp://]HOST:PORT (tcp4,
     tcp6, udp4, udp6 for one family); without a network, all that the service speaks.
     Port 0 lets the system choose, no HOST is every address of this one. Or it is
     unix:PATH (unix:@NAME without a file), or a socket that was passed to this process:
@@ -120,6 +132,7 @@ def serve(
       portside serve echo=127.0.0.1:7007
       portside serve echo=:7007 discard=:9009 --model fork
       portside serve app.py:chat=tcp6://[::1]:9000 --grace 30s
+      portside serve ./public=:8080 app.py:mux=:8081
       portside serve echo=unix:/run/echo.sock
       portside serve echo=localhost:0 --trace-calls
       portside serve forward:127.0.0.1:7007=:7008 --delay 100ms --loss 0.05
@@ -129,7 +142,14 @@ def serve(
         _told_as_json() if as_json else contextlib.nullcontext(),
         trace_if(trace_calls),
     ):
-        wanted = [parse_what(text, _forward_settings(what, settings)) for text in what]
+        forward = _forward_settings(what, settings)
+        web = WebOptions.of(taken_from(settings, HttpSettings), listing)
+        wanted = [parse_what(text, forward, web) for text in what]
+        if web.flags and not any(each.is_web for each in wanted):
+            raise Failure(
+                f"{web.flags[0]}: nothing here speaks HTTP (write ./DIRECTORY)",
+                USAGE,
+            )
         _serve(wanted, taken_from(settings, Settings), as_json=as_json)
     return 0
 
@@ -211,13 +231,21 @@ def _announce(wanted: list[What], server: Server) -> None:
         for name, address in _places(wanted, server)
     ]
     _render.table(("service", "endpoint", "model", "max connections"), rows)
-    near = _dialable(server.addresses[0])
-    if server.addresses[0].network in PACKET_NETWORKS:
-        near = f"-u {near}"
     _render.say(
-        f"\ntry it:  printf 'hello\\n' | {_this_command()} dial {near}\n"
+        f"\ntry it:  {_to_try(wanted[0], server.addresses[0])}\n"
         f"Ctrl-C stops: first drains, second cuts"
     )
+
+
+def _to_try(what: What, address: Address) -> str:
+    near = _dialable(address)
+    if what.is_web and isinstance(address, IPAddress):
+        return f"curl -i http://{near}/"
+    if what.is_web:
+        return f"curl -i --unix-socket {shlex.quote(str(address))} http://localhost/"
+    if address.network in PACKET_NETWORKS:
+        near = f"-u {near}"
+    return f"printf 'hello\\n' | {_this_command()} dial {near}"
 
 
 def _announce_json(wanted: list[What], server: Server) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["Duration", "Size", "duration_text"]
+__all__ = ["Duration", "Size", "duration_text", "size_text"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
@@ -104,3 +104,17 @@ def duration_text(seconds: float) -> str:
         if count >= 1 and count == int(count):
             return f"{int(count)}{unit}"
     return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+
+
+def size_text(n_bytes: int) -> str:
+    """Return the bytes as a person would write them.
+
+    >>> size_text(65536), size_text(1048576), size_text(8193)
+    ('64k', '1M', '8193')
+    """
+    for unit in ("g", "m", "k"):
+        if n_bytes and n_bytes % _BYTES[unit] == 0:
+            return (
+                f"{n_bytes // _BYTES[unit]}{unit.replace('m', 'M').replace('g', 'G')}"
+            )
+    return str(n_bytes)

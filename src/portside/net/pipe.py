@@ -9,6 +9,7 @@ Fails    as a socket's conn does: BrokenError when the reader is gone, ResetErro
          the peer aborted
 """
 
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -141,6 +142,10 @@ class _End:
     def send_many(self, buffers: Sequence[Buffer]) -> int:
         """Wait for room and put in what fits of the first."""
         return self.send(buffers[0])
+
+    def send_file(self, file: int, offset: int, max_bytes: int) -> int:
+        """Read the first bytes of a part of a file, and put in what fits."""
+        return self.send(os.pread(file, min(max_bytes, PIPE_BYTES), offset))
 
     def shutdown_write(self) -> None:
         """Let the peer read an end after what is on its way."""

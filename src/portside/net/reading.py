@@ -141,6 +141,11 @@ class Reading:
                 pass
             return bytes(self._buffer[:n_bytes])
 
+    def unread(self, data: bytes) -> None:
+        """Put back what was read too far: it is what the next read begins with."""
+        with self._read_turn:
+            self._buffer[:0] = data
+
     def __iter__(self) -> Iterator[bytes]:
         """Read chunk by chunk, as they arrive, until the peer stops sending."""
         while chunk := self.read():

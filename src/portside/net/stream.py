@@ -9,11 +9,14 @@ A TCP socket, an end of a pipe, a TLS session, a fault for a test: each is a
 `ByteStream`, and the conn on top cannot tell them apart.
 """
 
+import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from portside.engine import Buffer, Descriptor, Gate
+from portside.events import socket_call
 from portside.names import Address
 
 __all__ = ["ByteStream", "SocketStream"]
@@ -65,6 +68,9 @@ class ByteStream(Protocol):
     def send_many(self, buffers: Sequence[Buffer]) -> int:
         """Send the first bytes of several buffers, not more than 1024 of them."""
 
+    def send_file(self, file: int, offset: int, max_bytes: int) -> int:
+        """Send the first bytes of a part of a file; return how many, 0 at its end."""
+
     def shutdown_write(self) -> None:
         """Tell the peer that nothing more comes."""
 
@@ -92,3 +98,14 @@ class SocketStream(Descriptor):
         self.network = network
         self.local_address = local_address
         self.remote_address = remote_address
+
+    def send_file(self, file: int, offset: int, max_bytes: int) -> int:
+        """Let the kernel send from the page cache, past our memory: sendfile(2)."""
+        number = self.number
+        count = self._writing(
+            "sendfile", partial(os.sendfile, number, file, offset), max_bytes
+        )
+        if socket_call.hooks:
+            told = f"{max_bytes} bytes at {offset} of descriptor {file}"
+            socket_call("sendfile", number, told, str(count))
+        return count

@@ -30,6 +30,7 @@ from typing import Any
 from portside.engine import Buffer
 from portside.errors import LimitError
 from portside.events import socket_call
+from portside.net.file_part import READ_BYTES
 from portside.net.stream import SocketStream
 
 __all__ = ["STREAMS", "RecordStream", "UnixStream"]
@@ -135,6 +136,11 @@ class RecordStream(UnixStream):
             return super().send_many(buffers)
         except OSError as error:
             raise self._too_long(error, sum(map(len, buffers))) from None
+
+    def send_file(self, file: int, offset: int, max_bytes: int) -> int:
+        """Send a record of at most 64 KiB: where sendfile(2) ends one is its affair."""
+        data = os.pread(file, min(max_bytes, READ_BYTES), offset)
+        return self.send(data) if data else 0  # an empty record is one too
 
     def send_descriptors(self, data: Buffer, descriptors: Sequence[int]) -> int:
         """Send a record with descriptors."""

@@ -10,7 +10,7 @@ Fails    AssertionError: with a sentence
 from typing import Any
 
 from portside.engine import TaskGroup, sleep
-from portside.errors import EndOfStreamError, LimitError
+from portside.errors import ClosedError, EndOfStreamError, LimitError
 from portside.net import Conn
 from portside.testing.contract_claims import fails
 from portside.testing.contract_peers import noise
@@ -36,6 +36,7 @@ __all__ = [
     "reads_of_many_tasks_take_turns",
     "the_end_is_read_again_and_again",
     "the_last_line_may_lack_its_end",
+    "what_was_read_too_far_can_be_put_back",
 ]
 
 
@@ -197,6 +198,34 @@ def a_peek_leaves_what_it_saw(near: Conn, far: Conn) -> None:
     far.close_write()
     assert near.peek(3) == b"xy", "a peek past the end does not give what there is"
     assert near.read_all() == b"xy", "a peek took bytes away"
+
+
+def what_was_read_too_far_can_be_put_back(near: Conn, far: Conn) -> None:
+    """It is read next, in each of the ways to read, before all that comes."""
+    far.write(b"word;line\nrest")
+    near.peek(14)
+    near.unread(near.read(5)[2:])
+    near.unread(b"wo")
+    near.unread(b"")
+    word = near.read_until(b";")
+    assert word == b"word;", f"what was put back in two pieces is read as {word!r}"
+    near.unread(word)
+    assert near.peek(6) == b"word;l", "a peek does not begin with what was put back"
+    assert near.read_line() == b"word;line\n", "a line does not begin with it"
+    near.unread(b"the ")
+    assert near.read_exactly(8) == b"the rest", "read_exactly does not begin with it"
+    near.unread(b"rest")
+    buffer = bytearray(2)
+    assert near.readinto(buffer) == 2, "readinto does not give it"
+    assert bytes(buffer) + near.read() == b"rest", "readinto gives something else"
+    far.close_write()
+    assert near.read() == b"", "more has come than was sent"
+    near.unread(b"behind the end")
+    assert list(near) == [b"behind the end"], "behind the end it is not read"
+    near.unread(b"again")
+    assert near.read_all() == b"again", "read_all does not give it"
+    near.close()
+    fails(ClosedError, near, near.unread, b"x")
 
 
 def iteration_ends_with_the_stream(near: Conn, far: Conn) -> None:

@@ -8,6 +8,7 @@ Fails    AssertionError: with a sentence
 """
 
 import random
+import tempfile
 from collections.abc import Callable
 
 from portside.engine import Event, TaskGroup, now, sleep, timeout
@@ -20,6 +21,8 @@ __all__ = [
     "a_cork_holds_small_writes_together",
     "a_cork_sends_also_when_its_block_raises",
     "a_cork_sends_what_is_too_much_to_hold",
+    "a_file_comes_between_what_is_written_before_and_after",
+    "a_file_that_timed_out_says_what_was_sent",
     "a_huge_write_goes_through",
     "a_write_that_timed_out_says_what_was_sent",
     "a_write_to_a_peer_that_closed_fails_and_goes_on_failing",
@@ -216,6 +219,45 @@ def a_cork_sends_what_is_too_much_to_hold(near: Conn, far: Conn) -> None:
             begun.wait()
         near.close_write()
     assert receiving.result() == data, "the bytes that arrived are others"
+
+
+def a_file_comes_between_what_is_written_before_and_after(
+    near: Conn, far: Conn
+) -> None:
+    """Small or big, whole or a part, and also where a cork holds something back."""
+    data = noise(300_000)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        file.seek(7)
+
+        def send() -> None:
+            near.write(b"<")
+            sent = near.send_file(file, 0, 1000)
+            with near.corked():
+                near.write(b"|")
+                sent += near.send_file(file, 1000, 2000)
+                near.write(b"|")
+                sent += near.send_file(file.fileno(), 3000)
+                near.write(b">")
+            near.close_write()
+            assert sent == len(data), f"sent is {sent} of {len(data)}"
+
+        with TaskGroup() as group:
+            group.start_soon(send)
+            came = far.read_all()
+        assert file.tell() == 7, "the file's position was moved"
+    wanted = b"<" + data[:1000] + b"|" + data[1000:3000] + b"|" + data[3000:] + b">"
+    assert came == wanted, "the bytes that arrived are others"
+
+
+def a_file_that_timed_out_says_what_was_sent(near: Conn, far: Conn) -> None:
+    """As a write that timed out: the sender knows what the peer may have got."""
+    data = noise(HUGE_BYTES)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        _claim_sent(near, far, data, lambda: near.send_file(file))
 
 
 def a_write_to_a_peer_that_closed_fails_and_goes_on_failing(

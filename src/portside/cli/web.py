@@ -1,0 +1,121 @@
+"""What the command line knows of the web: directories, and the settings of HTTP.
+
+In       ``./public``, ``/srv/www/=:8080``; what was typed for the fields of
+         HttpSettings
+Out      a service; a mux or a handler of a file, with what was typed
+Fails    Failure (usage): no such directory, a value that cannot be
+
+Nothing of `portside.http` but its settings is imported until something is served by it.
+"""
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from portside.cli.failure import USAGE, Failure
+from portside.cli.options import flag
+from portside.http.settings import HttpSettings
+from portside.server import Service
+
+__all__ = ["WEB_PORT", "WebOptions", "as_web", "directory_in", "directory_service"]
+
+WEB_PORT = 80
+"""The well-known port of HTTP: RFC 9110 section 4.2.1."""
+
+
+@dataclass(frozen=True)
+class WebOptions:
+    """What was typed about HTTP.
+
+    Attributes:
+        changed: the fields of `HttpSettings` that are not as they are by default.
+        listing: whether a directory without an index is listed.
+    """
+
+    changed: dict[str, Any]
+    listing: bool = False
+
+    @classmethod
+    def of(cls, given: dict[str, Any], listing: bool) -> "WebOptions":
+        """Return the options, checked.
+
+        Raises:
+            Failure: a value that cannot be.
+        """
+        try:
+            HttpSettings(**given)
+        except ValueError as error:
+            name, _, reason = str(error).partition(" ")
+            raise Failure(f"{flag(name)} {reason}", USAGE) from None
+        defaults = asdict(HttpSettings())
+        changed = {name: v for name, v in given.items() if v != defaults[name]}
+        return cls(changed, listing)
+
+    @property
+    def flags(self) -> list[str]:
+        """What was typed, as it is typed."""
+        return [flag(name) for name in self.changed] + ["--listing"] * self.listing
+
+
+def directory_in(text: str) -> tuple[str, str | None] | None:
+    """Return the directory that text begins with, and the endpoint behind it, if any.
+
+    None where text is no path. A path may have a ``=`` of its own: the longest part
+    that is a directory counts.
+
+    Raises:
+        Failure: a path to nothing, or to a file.
+    """
+    if not text.startswith(("/", "./", "../")) and not text.partition("=")[0].endswith(
+        "/"
+    ):
+        return None
+    name, found, place = text.rpartition("=")
+    while found:
+        if Path(name).is_dir():
+            return name, place
+        name, found, more = name.rpartition("=")
+        place = f"{more}={place}"
+    if Path(text).is_dir():
+        return text, None
+    name = text.partition("=")[0]
+    if ".py:" in text:  # a function of a file
+        return None
+    reason = "is no directory" if Path(name).exists() else "no such directory"
+    hint = f"; which function of it? write {name}:NAME" if name[-3:] == ".py" else ""
+    raise Failure(f"{name}: {reason}{hint}", USAGE)
+
+
+def directory_service(name: str, options: WebOptions) -> Service:
+    """Return what serves the files of a directory.
+
+    Raises:
+        Failure: it cannot be read.
+    """
+    from portside.http import files
+
+    try:
+        web = files(
+            name, listing=options.listing, settings=HttpSettings(**options.changed)
+        )
+    except OSError as error:
+        raise Failure(f"{name}: {error.strerror or error}", USAGE) from None
+    return Service(stream=web, port=WEB_PORT)
+
+
+def as_web(service: Service, options: WebOptions) -> Service | None:
+    """Return a service that answers requests with what was typed; None for others."""
+    if "portside.http.web" not in sys.modules:
+        return None  # so nothing that was loaded can be of it
+    from portside.http import Web
+
+    web = service.stream
+    if not isinstance(web, Web):
+        return None
+    if options.changed:
+        try:
+            web.settings = replace(web.settings, **options.changed)
+        except ValueError as error:
+            raise Failure(str(error), USAGE) from None
+    return replace(service, port=service.port or WEB_PORT)

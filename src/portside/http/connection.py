@@ -1,0 +1,265 @@
+"""The requests of one conn, one after the other, and their answers.
+
+In       a conn, what answers a request, the limits
+Out      answers, in order; the conn back when no other request may follow
+Source   RFC 9112 section 9, RFC 9110 section 7.8 (upgrade)
+Holds    the conn; the request that is being answered
+Fails    errors of the conn, to the server: its client went away
+
+What follows a request that was refused, or a body that was not read to its end, is
+never read as a request: the connection is closed, and the server's close lingers, so
+that a client that still sends can read why.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from portside.engine import now
+from portside.errors import DeadlineError, Error
+from portside.http.access_log import Served, log_served
+from portside.http.disk.opening import opened
+from portside.http.incoming import Heads, IncomingBody
+from portside.http.message.conditional import respond_to
+from portside.http.message.file_body import FileBody
+from portside.http.message.headers import Headers
+from portside.http.message.request import Request
+from portside.http.message.response import Response, Upgrade
+from portside.http.message.status_error import RequestError, StatusError
+from portside.http.outgoing import HandlerFault, Outgoing
+from portside.http.settings import HttpSettings
+from portside.http.wire.head import Head
+from portside.http.wire.reply import head_bytes
+from portside.names import Address
+from portside.net import Conn
+
+__all__ = ["Connection"]
+
+_log = logging.getLogger("portside.http")
+
+DROP_BYTES = 262144
+"""What is read and dropped of a body that its handler did not want, so that the
+connection can go on: Go's figure. More costs more than another connection."""
+
+DROP_SECONDS = 1.0
+"""How long that may take: as a lingering close."""
+
+
+class Connection:
+    """Serves the requests that come on one conn."""
+
+    def __init__(
+        self,
+        conn: Conn,
+        respond: Callable[[Request], Response],
+        settings: HttpSettings,
+    ) -> None:
+        self._conn = conn
+        self._respond = respond
+        self._settings = settings
+        self._heads = Heads(conn, settings)
+        self._outgoing = Outgoing(conn, settings.write_timeout)
+        self._draining = conn.draining
+        self._log_form = settings.access_log
+        self._is_logged = settings.access_log != "none"
+
+    def serve(self) -> None:
+        """Answer until the client ends, is idle, or may not go on."""
+        try:
+            while (head := self._heads.next()) is not None:
+                if not self._answer(head):
+                    return
+        except RequestError as refusal:
+            began = now()
+            self._outgoing.send(_error_response(refusal), 1, False, False)
+            self._log(None, refusal.status, began, refusal.message)
+
+    # -- what a request knows of it
+
+    @property
+    def remote_address(self) -> Address | None:
+        """The client's address."""
+        return self._conn.remote_address
+
+    @property
+    def local_address(self) -> Address | None:
+        """The address that it asked."""
+        return self._conn.local_address
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server begins to stop."""
+        return self._draining.is_set
+
+    def inform(self, status: int, headers: Headers) -> None:
+        """Send an answer before the answer.
+
+        Raises:
+            RuntimeError: the answer has begun: it would stand in its middle.
+        """
+        if self._outgoing.has_begun:
+            raise RuntimeError("the answer has begun: it is too late to inform")
+        self._outgoing.write(head_bytes(status, headers.items()))
+
+    # -- one request
+
+    def _answer(self, head: Head) -> bool:
+        """Answer a request; return whether another may follow."""
+        began = now() if self._is_logged else 0.0
+        self._outgoing.has_begun = False
+        body = None
+        if head.length != 0:
+            body = IncomingBody(self._conn, head, self._settings, self._say_continue)
+        request = Request(
+            head.method,
+            head.target,
+            head.minor,
+            head.fields,
+            head.host,
+            head.upgrade,
+            body,
+            self,
+        )
+        try:
+            response = self._respond(request)
+        except Exception as error:  # noqa: BLE001  a handler may raise anything
+            response = self._failed(request, error)
+        if response.__class__ is not Response:
+            response = self._checked(request, response)
+        if body is None and response.body.__class__ is bytes:
+            return self._send(request, response, head, began)
+        try:
+            if response.body.__class__ is not bytes:
+                response = self._prepared(request, response)
+            return self._send(request, response, head, began, body)
+        finally:
+            self._heads.deadline_moved()
+            request.close()
+            close = getattr(response.body, "close", None)
+            if close is not None:
+                close()
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        """Return the answer where the handler raised, unless the client is gone."""
+        if isinstance(error, StatusError):
+            return _error_response(error)
+        if self._has_gone(error):
+            raise error
+        _log.error("%s: handler failed", self._name(request), exc_info=error)
+        return Response.error(500)
+
+    def _checked(self, request: Request, response: object) -> Response:
+        if isinstance(response, Response):
+            return response
+        _log.error(
+            "%s: the handler returned %r, and not a Response",
+            self._name(request),
+            response,
+        )
+        return Response.error(500)
+
+    def _prepared(self, request: Request, response: Response) -> Response:
+        """Return what is sent in place of a file, or of what cannot be sent."""
+        try:
+            if isinstance(response.body, FileBody):
+                response.body = opened(response.body)
+                return respond_to(request, response)
+        except StatusError as error:
+            return _error_response(error)
+        except OSError as error:
+            _log.error("%s: %s", self._name(request), error)
+            return Response.error(500)
+        if isinstance(response.body, Upgrade):
+            protocol = response.headers["Upgrade"].lower()
+            offered = [each.strip().lower() for each in request.upgrade.split(",")]
+            if protocol not in offered or not request.body.is_over:
+                refusal = Response.error(426, f"this is for {protocol}")
+                refusal.headers["Upgrade"] = protocol
+                return refusal
+        return response
+
+    def _send(
+        self,
+        request: Request,
+        response: Response,
+        head: Head,
+        began: float,
+        body: IncomingBody | None = None,
+    ) -> bool:
+        keep_alive = head.keep_alive and not self._draining.is_set
+        # A stream may be made of the body of the request: that is dropped behind it.
+        is_stream = response.body.__class__ not in (bytes, FileBody, Upgrade)
+        if body is not None and is_stream:
+            body.say_continue()  # now, or it would stand in the answer
+        elif body is not None and not body.is_over:
+            keep_alive = body.drop(DROP_BYTES, DROP_SECONDS) and keep_alive
+        if response.body.__class__ is Upgrade:
+            self._go_over(response, began, request)
+            return False
+        is_head = head.method == "HEAD"
+        try:
+            keep_alive = self._outgoing.send(response, head.minor, is_head, keep_alive)
+        except HandlerFault as fault:
+            _log.error("%s: %s", self._name(request), fault, exc_info=fault.__cause__)
+            keep_alive = False
+            if self._outgoing.has_begun:
+                self._conn.abort()  # so that half an answer does not look whole
+            else:
+                response = Response.error(500)
+                self._outgoing.send(response, head.minor, is_head, False)
+        except Error as error:
+            self._log(request, response.status, began, str(error))
+            raise
+        if self._is_logged:
+            self._log(request, response.status, began)
+        if body is not None and not body.is_over:
+            return keep_alive and body.drop(DROP_BYTES, DROP_SECONDS)
+        return keep_alive
+
+    def _go_over(self, response: Response, began: float, request: Request) -> None:
+        fields = [*response.headers.items(), ("Connection", "upgrade")]
+        self._outgoing.write(head_bytes(101, fields))
+        self._log(request, 101, began)
+        self._conn.set_deadline(None)
+        assert isinstance(response.body, Upgrade)
+        response.body.converse(self._conn)
+
+    def _say_continue(self) -> None:
+        self._outgoing.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _has_gone(self, error: BaseException) -> bool:
+        """Whether it says that this client is gone, and not some other peer."""
+        return (
+            isinstance(error, Error)
+            and not isinstance(error, DeadlineError)
+            and error.op in ("read", "write")
+            and error.remote is self._conn.remote_address
+        )
+
+    def _name(self, request: Request) -> str:
+        return f"{request.method} {request.target} of {self._conn.remote_address}"
+
+    def _log(
+        self, request: Request | None, status: int, began: float, error: str = ""
+    ) -> None:
+        if not self._is_logged:
+            return
+        log_served(
+            self._log_form,
+            Served.of(
+                request,
+                remote=self._conn.remote_address,
+                time=time.time_ns() / 1e9,
+                status=status,
+                sent_bytes=self._outgoing.sent,
+                seconds=now() - began,
+                error=error,
+            ),
+        )
+
+
+def _error_response(error: StatusError) -> Response:
+    response = Response.error(error.status, error.message)
+    for name, value in error.headers.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,120 @@
+"""The body of a request: it comes by and by, and never without a bound.
+
+In       pieces, from wherever they come
+Out      the pieces; all of it; what is behind it
+Source   RFC 9110 section 6.4
+Holds    how much has come
+Fails    StatusError 413: more than `Body.max_bytes`; RequestError: what came is no
+         body, ended early or came too slowly
+"""
+
+from collections.abc import Iterator
+
+from portside.http.message.headers import Headers
+from portside.http.message.status_error import StatusError
+
+__all__ = ["PIECE_BYTES", "Body", "BytesBody"]
+
+PIECE_BYTES = 65536
+"""What one read gives at the most, unless it is told otherwise."""
+
+
+class Body:
+    """The body of one request, read by its handler, piece by piece or whole.
+
+    What a handler does not read is dropped, or ends the connection.
+
+    Attributes:
+        length: in bytes, as the client announced; None when it comes in chunks.
+        max_bytes: of more, a read raises a 413; None for no bound. A handler may set
+            it before it reads.
+        timeout: seconds in which 64 KiB of it, or the rest, must come; else a read
+            raises a 408. A handler may set it at any time.
+    """
+
+    def __init__(
+        self, length: int | None, max_bytes: int | None, timeout: float
+    ) -> None:
+        self.length = length
+        self.max_bytes = max_bytes
+        self.timeout = timeout
+        self.count = 0
+        self.is_over = length == 0
+        self._trailers: Headers | None = None
+        self._begun = False
+
+    def read(self, max_bytes: int = PIECE_BYTES) -> bytes:
+        """Return what has come, waiting for at least a byte; ``b""`` at the end.
+
+        Raises:
+            StatusError: 413, there is more than `max_bytes` of the body; 400 or 408
+                (a RequestError) when the client does not send what it announced.
+            ValueError: max_bytes is less than 1.
+        """
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
+        if self.is_over:
+            return b""
+        if not self._begun:
+            self._check(self.length or 0)
+            self._begun = True
+            self._begin()
+        data = self._receive(max_bytes)
+        self.count += len(data)
+        if not data:
+            self.is_over = True
+        else:
+            self._check(self.count)
+            self.is_over = self.count == self.length
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Read piece by piece, as they come."""
+        while data := self.read():
+            yield data
+
+    def read_all(self, max_bytes: int | None = None) -> bytes:
+        """Return all of it.
+
+        Args:
+            max_bytes: a bound for this once, instead of `max_bytes` of the body.
+        """
+        if max_bytes is None:
+            return b"".join(self)
+        usual, self.max_bytes = self.max_bytes, max_bytes
+        try:
+            return b"".join(self)
+        finally:
+            self.max_bytes = usual
+
+    @property
+    def trailers(self) -> Headers:
+        """The fields that came behind a body in chunks, once all of it was read."""
+        return Headers() if self._trailers is None else self._trailers
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether anything was read."""
+        return self._begun
+
+    def _check(self, n_bytes: int) -> None:
+        if self.max_bytes is not None and n_bytes > self.max_bytes:
+            raise StatusError(413, f"the body is over {self.max_bytes} bytes")
+
+    def _begin(self) -> None:
+        """Do what must be done before the first piece."""
+
+    def _receive(self, max_bytes: int) -> bytes:
+        """Return the next piece; nothing at the end."""
+        raise NotImplementedError
+
+
+class BytesBody(Body):
+    """A body that is here already: of a request that came by no wire."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(len(data), None, 0.0)
+        self._data = data
+
+    def _receive(self, max_bytes: int) -> bytes:
+        return self._data[self.count : self.count + max_bytes]

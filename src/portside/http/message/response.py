@@ -1,0 +1,235 @@
+"""A response: what is answered.
+
+In       a body, a status, fields
+Out      the same, for `http.outgoing` to send
+Source   RFC 9110 section 15
+Holds    the parts
+Fails    ValueError: a status or a field that cannot be sent; TypeError: no body
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from portside.http.grammar import FIELD_NAME
+from portside.http.message.cookies import cookie_line
+from portside.http.message.event_stream import Event, event_stream
+from portside.http.message.file_body import FileBody
+from portside.http.message.headers import Headers
+from portside.http.message.status import reason_of
+
+__all__ = ["Response", "Upgrade"]
+
+_BYTES = "application/octet-stream"
+_HTML = "text/html; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Upgrade:
+    """A body that is a conversation: what follows the answer on the conn.
+
+    Attributes:
+        converse: a function of the conn.
+    """
+
+    def __init__(self, converse: Callable[[Any], object]) -> None:
+        self.converse = converse
+
+
+class Response:
+    """What is answered; a handler returns one.
+
+    Args:
+        body: bytes; text, sent as UTF-8; or an iterable of bytes, each of which is sent
+            when it comes.
+        status: 200 to 599.
+        content_type: text for text, unless given; else bytes.
+        headers: more fields. ``Date``, ``Content-Length`` and what frames the body are
+            written for you.
+
+    Attributes:
+        status: as given.
+        headers: all fields.
+        body: bytes, an iterable of bytes, or a `FileBody`.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: "bytes | str | Iterable[bytes] | FileBody | Upgrade" = b"",
+        *,
+        status: int = 200,
+        content_type: str | None = None,
+        headers: Headers | Mapping[str, str] | None = None,
+    ) -> None:
+        is_upgrade = status == 101 and isinstance(body, Upgrade)
+        if status.__class__ is not int and not isinstance(status, int):
+            raise ValueError(f"a status is a whole number, not {status!r}")
+        if not is_upgrade and not 200 <= status <= 599:
+            raise ValueError(f"a status is from 200 to 599, not {status!r}")
+        if isinstance(body, str):
+            body = body.encode()
+            if content_type is None and not headers:
+                content_type = _TEXT
+            elif content_type is None:
+                headers = Headers(headers or ())
+                headers.setdefault("Content-Type", _TEXT)
+        self.status = status
+        self.body = body
+        self.headers = fields = Headers(headers or ())
+        if content_type is None:
+            return
+        if headers:
+            fields["Content-Type"] = content_type
+        else:
+            fields.add("Content-Type", content_type)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {reason_of(self.status)}>"
+
+    # -- the usual kinds
+
+    @classmethod
+    def text(cls, text: str, status: int = 200) -> "Response":
+        """Return plain text."""
+        return cls(text, status=status, content_type=_TEXT)
+
+    @classmethod
+    def html(cls, text: str, status: int = 200) -> "Response":
+        """Return a page."""
+        return cls(text, status=status, content_type=_HTML)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> "Response":
+        """Return a value as JSON.
+
+        Raises:
+            TypeError: it holds what JSON has no word for.
+            ValueError: a number that JSON has no word for: infinity, or none.
+        """
+        text = json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        )
+        return cls(text, status=status, content_type="application/json")
+
+    @classmethod
+    def stream(
+        cls, pieces: Iterable[bytes], content_type: str = _BYTES, status: int = 200
+    ) -> "Response":
+        """Return pieces, each sent when the iterable gives it.
+
+        The iterable's ``close`` is called at the end, also when the client went away.
+        """
+        return cls(pieces, status=status, content_type=content_type)
+
+    @classmethod
+    def file(
+        cls,
+        path: str,
+        content_type: str | None = None,
+        download_name: str | None = None,
+    ) -> "Response":
+        """Return a file: with ranges, preconditions and the kernel's sendfile.
+
+        It is opened when the answer is sent; what is not there becomes a 404. The path
+        is the program's own: for what a client names there is `http.files`.
+
+        Args:
+            content_type: that of the name's suffix, unless given.
+            download_name: the name under which a browser is to save it.
+        """
+        response = cls(FileBody(path), content_type=content_type)
+        if download_name is not None:
+            response.headers["Content-Disposition"] = _attachment(download_name)
+        return response
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 303) -> "Response":
+        """Send the client elsewhere.
+
+        Args:
+            location: a URL, or a path of this server; what is not ASCII is encoded.
+            status: 303 asks with GET; 307 and 308 as before; 301 and 308 for good.
+
+        Raises:
+            ValueError: a status that does not redirect, or no location.
+        """
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(
+                f"a redirect's status is 301, 302, 303, 307, 308: {status}"
+            )
+        if not location:
+            raise ValueError("a redirect needs a location")
+        response = cls(b"", status=status)
+        response.headers["Location"] = _as_ascii(location)
+        return response
+
+    @classmethod
+    def error(cls, status: int, message: str = "") -> "Response":
+        """Return an error, in plain text: its number, its name, the message."""
+        reason = reason_of(status)
+        text = f"{status} {reason}: {message}\n" if message else f"{status} {reason}\n"
+        response = cls.text(text, status)
+        response.headers.add("X-Content-Type-Options", "nosniff")
+        return response
+
+    @classmethod
+    def events(cls, items: "Iterable[Event | str | None]") -> "Response":
+        """Return Server-Sent Events, as they come: see `Event`."""
+        response = cls.stream(event_stream(items), "text/event-stream")
+        response.headers.add("Cache-Control", "no-store")
+        response.headers.add("X-Accel-Buffering", "no")  # or nginx in front waits
+        return response
+
+    @classmethod
+    def upgrade(
+        cls,
+        protocol: str,
+        converse: Callable[[Any], object],
+        headers: Headers | Mapping[str, str] | None = None,
+    ) -> "Response":
+        """Go on with another protocol: answer 101, then call converse with the conn.
+
+        What the client has sent ahead is still to be read from the conn. Only for a
+        request that offers the protocol (``request.upgrade``); any other gets a 426.
+        """
+        if not FIELD_NAME.fullmatch(protocol.partition("/")[0]):
+            raise ValueError(f"{protocol!r}: not the name of a protocol")
+        response = cls(Upgrade(converse), status=101, headers=headers)
+        response.headers["Upgrade"] = protocol
+        return response
+
+    # -- cookies
+
+    def set_cookie(self, name: str, value: str, **attributes: Any) -> None:
+        """Have the client keep a cookie.
+
+        Args:
+            attributes: max_age, expires, path, domain, secure, http_only, same_site,
+                partitioned, as `http.message.cookies.cookie_line` says.
+
+        Raises:
+            ValueError: what cannot stand in a cookie.
+        """
+        self.headers.add("Set-Cookie", cookie_line(name, value, **attributes))
+
+    def delete_cookie(self, name: str, **attributes: Any) -> None:
+        """Have the client forget a cookie: with the path and domain it was set with."""
+        self.set_cookie(name, "", max_age=0, **attributes)
+
+
+def _as_ascii(location: str) -> str:
+    """Encode what is no visible ASCII; what is encoded already stays as it is."""
+    encoded = location.encode()
+    return "".join(chr(b) if 0x20 < b < 0x7F else f"%{b:02X}" for b in encoded)
+
+
+def _attachment(name: str) -> str:
+    """Return how a download is named: RFC 6266, with RFC 8187 for what is not ASCII."""
+    plain = "".join(c if " " <= c < "\x7f" and c not in '"\\%' else "_" for c in name)
+    if plain == name:
+        return f'attachment; filename="{plain}"'
+    safe = quote(name, safe="!#$&+-.^_`|~")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{safe}"

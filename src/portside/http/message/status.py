@@ -1,0 +1,35 @@
+"""Status codes and what they are called.
+
+In       a status
+Out      its reason phrase
+Source   RFC 9110 section 15; the IANA registry of HTTP status codes
+Holds    the table
+Fails    never
+"""
+
+from http import HTTPStatus
+
+__all__ = ["has_no_body", "reason_of"]
+
+# Python's names of these are older than RFC 9110, and differ between its versions.
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | _RENAMED
+
+
+def reason_of(status: int) -> str:
+    """Return the reason phrase; ``Unknown`` for a status without a name.
+
+    >>> reason_of(404)
+    'Not Found'
+    """
+    return _REASONS.get(status, "Unknown")
+
+
+def has_no_body(status: int) -> bool:
+    """Whether an answer with this status ends with its head (RFC 9112 section 6.3)."""
+    return status in (204, 304) or status < 200

@@ -1,0 +1,252 @@
+"""Answers to a conn: the head, and a body of whatever kind.
+
+In       a response, and what the request allows
+Out      bytes on the conn; whether the connection may go on
+Source   RFC 9110 sections 6.6.1, 8.6 and 9.3.2, RFC 9112 sections 6 and 7
+Holds    how much was sent
+Fails    errors of the conn; `HandlerFault`: the body is not what its response said
+
+A client that reads slowly may do so; one that does not read 64 KiB within
+``write_timeout`` is given up. One deadline keeps the rule: when it passes and so much
+was sent since it was set, it is set again, and else the write fails.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from portside.engine import now
+from portside.errors import DeadlineError, Error
+from portside.http.message.dates import now_text
+from portside.http.message.file_body import FileBody
+from portside.http.message.response import Response
+from portside.http.message.status import has_no_body
+from portside.http.wire.reply import status_line
+from portside.net import Conn
+
+__all__ = ["HandlerFault", "Outgoing"]
+
+PERIOD_BYTES = 65536
+"""What a client must read within ``write_timeout``."""
+
+TOGETHER_BYTES = 65536
+"""Up to this a body leaves in one write with its head; beyond, a copy costs more."""
+
+# What frames a message is written here and nowhere else, so that it is true.
+_FRAMING = frozenset(("connection", "content-length", "date", "transfer-encoding"))
+
+
+class HandlerFault(Exception):
+    """A handler's body is not what its response said, or failed while it was sent."""
+
+
+class Outgoing:
+    """Sends the answers on one conn.
+
+    Attributes:
+        has_begun: whether the head of this answer was sent, or a part of it.
+        sent: how many bytes of its body were sent.
+    """
+
+    def __init__(self, conn: Conn, write_timeout: float) -> None:
+        self.has_begun = False
+        self.sent = 0
+        self._conn = conn
+        self._write_timeout = write_timeout
+        self._deadline = 0.0
+        # Set once in a while, and so much later, so that an answer need not.
+        self._slack = min(1.0, write_timeout / 16)
+        self._renew_at = 0.0
+
+    def send(
+        self, response: Response, minor: int, is_head: bool, keep_alive: bool
+    ) -> bool:
+        """Send a response; return whether another request may follow.
+
+        Args:
+            minor: 0 or 1, of the version of the request.
+            is_head: it was a HEAD, so nobody wants the body.
+            keep_alive: whether the connection could go on, as far as is known.
+
+        Raises:
+            HandlerFault: the response says what is not so; where `has_begun`, the
+                client has a part of it.
+        """
+        self.sent = 0
+        status, body = response.status, response.body
+        date, length, lines = None, None, [status_line(status)]
+        for name, value in response.headers.items():
+            if (lower := name.lower()) not in _FRAMING:
+                lines.append(f"{name}: {value}\r\n")
+            elif lower == "date":
+                date = value
+            elif lower == "content-length":
+                length = _length(value)
+            elif lower == "connection":
+                keep_alive = keep_alive and "close" not in _options(value)
+            else:
+                raise HandlerFault(f"{name} is not for a handler to set")
+        # The clock of the wall: Date is what a calendar says, and bounds no wait.
+        date = date or now_text(time.time_ns() // 1_000_000_000)
+
+        if has_no_body(status):
+            if body and isinstance(body, bytes):
+                raise HandlerFault(f"an answer with status {status} has no body")
+            lines.append(f"Date: {date}\r\n")
+            body, is_head = b"", True
+        elif isinstance(body, bytes):
+            if length is not None and length != len(body) and (body or not is_head):
+                raise HandlerFault(f"a body of {len(body)} bytes, and not of {length}")
+            lines.append(f"Date: {date}\r\nContent-Length: {length or len(body)}\r\n")
+        elif isinstance(body, FileBody):
+            lines.append(f"Date: {date}\r\nContent-Length: {body.length}\r\n")
+        elif not isinstance(body, Iterable):
+            raise HandlerFault(f"a body of type {type(body).__name__}")
+        elif length is not None:
+            lines.append(f"Date: {date}\r\nContent-Length: {length}\r\n")
+        elif minor:
+            lines.append(f"Date: {date}\r\nTransfer-Encoding: chunked\r\n")
+        else:
+            lines.append(f"Date: {date}\r\n")
+            keep_alive = False  # its end is that of the connection
+
+        if not keep_alive:
+            lines.append("Connection: close\r\n")
+        elif not minor:
+            lines.append("Connection: keep-alive\r\n")
+        lines.append("\r\n")
+        head = "".join(lines).encode("latin-1")
+
+        self.has_begun = True
+        if is_head:
+            self._write(head)
+        elif isinstance(body, bytes):
+            if len(body) <= TOGETHER_BYTES:
+                self._write(head + body)
+            else:
+                self._write(head)
+                self._write(body)
+            self.sent = len(body)
+        elif isinstance(body, FileBody):
+            self._send_file(head, body)
+        else:
+            is_chunked = length is None and minor == 1
+            self._send_pieces(head, body, length, is_chunked=is_chunked)
+        return keep_alive
+
+    def write(self, data: bytes) -> None:
+        """Write what is no answer: 100 Continue, early hints, 101.
+
+        Where only a part of it went, nothing can follow it, and the conn is aborted.
+        """
+        try:
+            self._write(data)
+        except Error as error:
+            if error.sent:
+                self._conn.abort()
+            raise
+
+    # -- bodies
+
+    def _send_file(self, head: bytes, body: FileBody) -> None:
+        self._write(head)
+        for part in body.parts:
+            if isinstance(part, bytes):
+                self._write(part)
+                self.sent += len(part)
+            else:
+                self._send_slice(body.descriptor, *part)
+
+    def _send_slice(self, descriptor: int, offset: int, count: int) -> None:
+        def send(sent: int) -> None:
+            self._conn.send_file(descriptor, offset + sent, count - sent)
+
+        self._in_periods(send)
+        self.sent += count
+
+    def _send_pieces(
+        self,
+        head: bytes,
+        pieces: Iterable[bytes],
+        length: int | None,
+        *,
+        is_chunked: bool,
+    ) -> None:
+        self._write(head)
+        iterator: Iterator[bytes] | None = None
+        while True:
+            try:
+                iterator = iterator or iter(pieces)
+                piece = next(iterator)
+            except StopIteration:
+                break
+            except Exception as error:
+                raise HandlerFault("failed while its answer was sent") from error
+            if not isinstance(piece, bytes):
+                piece = _as_bytes(piece)
+            if not piece:
+                continue  # as a chunk it would be the last
+            self.sent += len(piece)
+            if length is not None and self.sent > length:
+                raise HandlerFault(f"more than the {length} bytes that it announced")
+            self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+        if is_chunked:
+            self._write(b"0\r\n\r\n")
+        elif length is not None and self.sent < length:
+            raise HandlerFault(f"{self.sent} of the {length} bytes that it announced")
+
+    # -- the conn, and a client that does not read
+
+    def _write(self, data: Any) -> None:
+        if now() >= self._renew_at:
+            self._renew()
+        try:
+            self._conn.write(data)
+        except DeadlineError as error:
+            view = memoryview(data).cast("B")
+            self._go_on(error, 0, lambda sent: self._conn.write(view[sent:]))
+
+    def _renew(self) -> None:
+        moment = now()
+        self._renew_at = moment + self._slack
+        self._deadline = moment + self._slack + self._write_timeout
+        self._conn.set_write_deadline(self._deadline)
+
+    def _in_periods(self, send: Callable[[int], object]) -> None:
+        """Call send with what was sent already, again when a period was well used."""
+        self._renew()
+        try:
+            send(0)
+        except DeadlineError as error:
+            self._go_on(error, 0, send)
+
+    def _go_on(
+        self, error: DeadlineError, sent: int, send: Callable[[int], object]
+    ) -> None:
+        while error.sent >= PERIOD_BYTES and now() >= self._deadline:
+            sent += error.sent
+            self._renew()
+            try:
+                send(sent)
+                return
+            except DeadlineError as again:
+                error = again
+        raise error
+
+
+def _options(value: str) -> list[str]:
+    return [each.strip().lower() for each in value.split(",")]
+
+
+def _as_bytes(piece: object) -> bytes:
+    if not isinstance(piece, bytearray | memoryview):
+        raise HandlerFault(
+            f"a piece of type {type(piece).__name__}: a body is made of bytes"
+        )
+    return bytes(piece)
+
+
+def _length(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise HandlerFault(f"Content-Length {value!r} is no number")
+    return int(value)

@@ -1,0 +1,31 @@
+"""The head of an answer, to bytes.
+
+In       a status, fields, what else the wire needs
+Out      bytes, from the status line to the empty line
+Source   RFC 9112 section 4, RFC 9110 section 6.6.1 (Date)
+Holds    the status lines
+Fails    never: fields were checked when they were set
+"""
+
+from collections.abc import Iterable
+
+from portside.http.message.status import reason_of
+
+__all__ = ["head_bytes", "status_line"]
+
+
+def status_line(status: int) -> str:
+    """Return the first line of an answer, with its end."""
+    line = _LINES.get(status)
+    if line is None:
+        line = _LINES[status] = f"HTTP/1.1 {status} {reason_of(status)}\r\n"
+    return line
+
+
+_LINES: dict[int, str] = {}  # at most 500: a status has three digits
+
+
+def head_bytes(status: int, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return a whole head."""
+    lines = [f"{name}: {value}\r\n" for name, value in fields]
+    return (status_line(status) + "".join(lines) + "\r\n").encode("latin-1")
