@@ -8,6 +8,7 @@ call of portside in them must be one that the command line understands.
 
 import contextlib
 import doctest
+import gc
 import os
 import re
 import shlex
@@ -60,6 +61,8 @@ def test_the_python_of_a_page_runs(
             exec(compile("\n" * (line - 1) + code, where, "exec"), names)
     if any(name.startswith("test_") for name in names):
         run_tests(tmp_path / "test_page.py", "\n".join(code for _, code in program))
+    names.clear()  # what a page has opened is given back with its last name
+    gc.collect()
 
 
 def run_prompts(code: str, names: dict[str, object], where: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import portside
+import portside.http
 
 ROOMS = (
     "names", "engine", "net", "models", "server", "services", "http", "observe",
@@ -67,3 +68,9 @@ def test_the_front_door_pulls_in_nothing_heavy() -> None:
         [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_no_name_of_the_web_is_that_of_a_file() -> None:
+    """Whoever imports the file would put it in the place of the name."""
+    files = {each.name for each in pkgutil.iter_modules(portside.http.__path__)}
+    assert files & set(portside.http.__all__) == set()

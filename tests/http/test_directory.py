@@ -21,7 +21,7 @@ from portside.http.message.file_body import FileBody
 from portside.http.message.request import Request
 from portside.http.message.status_error import StatusError
 from portside.http.mux import Mux
-from portside.http.strip_prefix import strip_prefix
+from portside.http.prefix import strip_prefix
 from tests.http.answers import Answer
 from tests.http.peer import Peer, peer
 

@@ -212,7 +212,9 @@ def test_a_client_that_would_send_too_much_is_not_told_to_send_it(pipe):
 def test_what_nobody_asked_for_is_not_waited_for(pipe):
     near, _ = pipe
     body = body_of(near, 5, expects_continue=True)
+    began = now()
     assert not body.drop(KIB_64, 9.0)
+    assert now() - began < 5
 
 
 # -- until when
@@ -246,7 +248,7 @@ def test_a_body_that_dribbles_is_given_up(pipe):
         began = now()
         assert refusal(body).status == 408
         assert now() - began >= 0.15
-        assert body.count > 1
+        assert 1 < body.count < 80
         group.cancel()
 
 

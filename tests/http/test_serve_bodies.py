@@ -169,6 +169,46 @@ class TestRead:
             answer = client.ask(asking("/", method="POST", body=b"hello" * 1000))
             assert answer.body == b"HELLO" * 1000
 
+    def test_so_may_a_long_one_that_comes_while_the_answer_goes(
+        self, model: str
+    ) -> None:
+        def app(request: Request) -> Response:
+            return Response.stream(piece.upper() for piece in request.body)
+
+        with serving(app, model, max_body_bytes=None) as server:
+            with peer(server.address) as client:
+                for as_framed in (as_length, as_chunks):
+                    assert client.ask(as_framed(5 * MIB)).body == b"A" * 5 * MIB
+
+    @pytest.mark.parametrize("size", [20 * KIB, 1 * MIB])
+    def test_a_body_that_a_stream_leaves_is_never_taken_for_a_request(
+        self, model: str, size: int, tmp_path: Path
+    ) -> None:
+        served = tmp_path / "served"
+
+        def app(request: Request) -> Response:
+            note(served, request.target)
+            return Response.stream(iter([b"a", b"b"]))
+
+        with serving(app, model) as server, peer(server.address) as client:
+            client.say(as_length(size, target="/a") + asking("/b"))
+            assert client.answer().body == b"ab"
+            if size < 256 * KIB:
+                assert client.answer().body == b"ab"
+            else:
+                client.assert_end()
+        assert lines_of(served) == (["/a", "/b"] if size < 256 * KIB else ["/a"])
+
+    def test_a_stream_whose_body_breaks_does_not_look_whole(self, model: str) -> None:
+        def app(request: Request) -> Response:
+            return Response.stream(iter(request.body))
+
+        head = asking("/", "Transfer-Encoding: chunked", method="POST")
+        with serving(app, model) as server, peer(server.address) as client:
+            client.say(head + b"5\r\nhello\r\nfax\r\n" + asking("/smuggled"))
+            with pytest.raises((ConnectionResetError, AssertionError)):
+                client.answer()
+
 
 def read_all(request: Request) -> object:
     return request.body.read_all()

@@ -51,6 +51,17 @@ class TestTheWord:
             assert client.ask(WAITING).status == 100
             assert client.ask(b"hello").body == b"hello"
 
+    def test_it_comes_before_an_answer_that_is_made_of_the_body(
+        self, model: str
+    ) -> None:
+        def app(request: Request) -> Response:
+            return Response.stream(iter(request.body))
+
+        with serving(app, model) as server, peer(server.address) as client:
+            for _ in range(2):
+                assert client.ask(WAITING).status == 100
+                assert client.ask(b"hello").body == b"hello"
+
     @pytest.mark.parametrize("length", ["Content-Length: 0", "X-Nothing: at all"])
     def test_it_does_not_come_where_there_is_no_body(
         self, model: str, length: str

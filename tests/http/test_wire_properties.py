@@ -32,9 +32,9 @@ tokens = st.text(TCHAR, min_size=1, max_size=8).map(str.encode)
 values = st.binary(max_size=12).map(
     lambda data: bytes(b for b in data if b == 9 or 32 <= b != 127)
 )
-targets = st.text('/?a20=&;|^{}"<>\\[]@:.*', max_size=20).map(
-    lambda text: f"/{text}".replace("#", "").encode()
-)
+targets = st.lists(
+    st.sampled_from([*'/?a=&;|^{}"<>\\[]@:.*', "%20", "%ff"]), max_size=20
+).map(lambda parts: f"/{''.join(parts)}".encode())
 hosts = st.sampled_from([b"x", b"Foo_bar.example:80", b"[::1]:8080", b"192.0.2.1", b""])
 frames = st.sampled_from(
     [

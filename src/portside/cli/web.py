@@ -71,14 +71,14 @@ def directory_in(text: str) -> tuple[str, str | None] | None:
         "/"
     ):
         return None
+    if Path(text).is_dir():
+        return text, None
     name, found, place = text.rpartition("=")
     while found:
         if Path(name).is_dir():
             return name, place
         name, found, more = name.rpartition("=")
         place = f"{more}={place}"
-    if Path(text).is_dir():
-        return text, None
     name = text.partition("=")[0]
     if ".py:" in text:  # a function of a file
         return None

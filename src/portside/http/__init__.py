@@ -13,8 +13,8 @@ those of `portside.serve`.
 In reading order: `grammar` (the patterns), `message` (what is said) and `wire` (how it
 looks), both text; `settings`; `incoming`, `outgoing` and `connection` (the requests of
 a conn, and the answers), `web` (what can be served); `clean_path`, `pattern`,
-`precedence`, `routes`, `mux` and `strip_prefix` (who answers what); `disk` and
-`directory` (files); `access_log`, `cross_origin` and `time_limit` (around a handler).
+`precedence`, `routes`, `mux` and `prefix` (who answers what); `disk` and
+`directory` (files); `access_log`, `cross_origin` and `time_limits` (around a handler).
 
 May import `net`, `server` and what lies below. RFC 9110, RFC 9112.
 
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from portside.http.message.status_error import RequestError, StatusError
     from portside.http.mux import Mux
     from portside.http.pattern import PatternError
+    from portside.http.prefix import strip_prefix
     from portside.http.settings import HttpSettings
-    from portside.http.strip_prefix import strip_prefix
-    from portside.http.time_limit import time_limit
+    from portside.http.time_limits import time_limit
     from portside.http.web import Web, WebHandler, handler
 
 __all__ = [
@@ -99,8 +99,8 @@ _PLACES = {
     "json_line": "access_log",
     "last_event_id": "message.event_stream",
     "read_form": "message.forms",
-    "strip_prefix": "strip_prefix",
-    "time_limit": "time_limit",
+    "strip_prefix": "prefix",
+    "time_limit": "time_limits",
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from portside.engine import now
 from portside.errors import DeadlineError, Error
 from portside.http.message.dates import now_text
-from portside.http.message.file_body import FileBody
+from portside.http.message.file_body import FileBody, Part
 from portside.http.message.response import Response
 from portside.http.message.status import has_no_body
 from portside.http.wire.reply import status_line
@@ -149,17 +149,25 @@ class Outgoing:
     # -- bodies
 
     def _send_file(self, head: bytes, body: FileBody) -> None:
+        parts = body.parts
+        if body.length <= TOGETHER_BYTES and len(parts) == 1:
+            with self._conn.corked():  # one segment, as a small file is read anyway
+                self._write(head)
+                self._send_part(body, parts[0])
+            return
         self._write(head)
-        for part in body.parts:
-            if isinstance(part, bytes):
-                self._write(part)
-                self.sent += len(part)
-            else:
-                self._send_slice(body.descriptor, *part)
+        for part in parts:
+            self._send_part(body, part)
 
-    def _send_slice(self, descriptor: int, offset: int, count: int) -> None:
+    def _send_part(self, body: FileBody, part: Part) -> None:
+        if isinstance(part, bytes):
+            self._write(part)
+            self.sent += len(part)
+            return
+        offset, count = part
+
         def send(sent: int) -> None:
-            self._conn.send_file(descriptor, offset + sent, count - sent)
+            self._conn.send_file(body.descriptor, offset + sent, count - sent)
 
         self._in_periods(send)
         self.sent += count

@@ -279,7 +279,32 @@ def test_only_the_request_line_may_differ_from_the_last_head():
     assert (old.minor, old.keep_alive) == (0, False)
 
 
-@pytest.mark.parametrize("second", [b"CONNECT /", b"BREW /", b"GET *", b"GET x"])
+KNOWN = [
+    [HOST, b"Content-Length: 5"],
+    [HOST, b"Transfer-Encoding: chunked"],
+    [HOST, b"Content-Length: 5", b"Expect: 100-continue"],
+    [HOST, b"Connection: upgrade", b"Upgrade: h2c"],
+    [HOST, b"Connection: close"],
+    [b"Host: a.example", b"A: 1", b"a: 2"],
+]
+
+
+@pytest.mark.parametrize("lines", KNOWN, ids=str)
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"], ids=str)
+def test_what_was_said_again_is_meant_again(lines, version):
+    if version == b"HTTP/1.0" and b"chunked" in lines[1]:
+        return
+    parser = HeadParser(8192, 100)
+    parser.parse(raw(*lines, first=b"GET /first " + version))
+    head = raw(*lines, first=b"POST /second?a " + version)
+    again, fresh = parser.parse(head), HeadParser(8192, 100).parse(head)
+    for name in Head.__slots__:
+        assert getattr(again, name) == getattr(fresh, name)
+
+
+@pytest.mark.parametrize(
+    "second", [b"CONNECT /", b"BREW /", b"GET *", b"GET x", b"GET /%zz"]
+)
 def test_a_known_set_of_fields_makes_no_request_line_lawful(second):
     parser = HeadParser(8192, 100)
     parser.parse(raw(HOST))

@@ -6,7 +6,7 @@ from portside.errors import HandlerError
 from portside.http.message.request import Request
 from portside.http.message.response import Response
 from portside.http.mux import Mux
-from portside.http.strip_prefix import strip_prefix
+from portside.http.prefix import strip_prefix
 
 
 def where(request: Request) -> Response:

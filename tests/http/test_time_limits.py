@@ -13,7 +13,7 @@ from portside.http.message.request import Request
 from portside.http.message.response import Response
 from portside.http.message.status_error import StatusError
 from portside.http.settings import HttpSettings
-from portside.http.time_limit import time_limit
+from portside.http.time_limits import time_limit
 from portside.http.web import handler
 from tests.http.peer import peer
 
