@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from portside.cli.failure import USAGE, Failure
 from portside.cli.web import WebOptions, as_web, directory_in, directory_service
-from portside.http import HttpSettings, Response, handler
+from portside.http import Response, handler
 from portside.server import Service
 from tests.cli.running import (
     LONG,
@@ -199,16 +198,28 @@ def test_who_serves_no_web_pays_for_none() -> None:
 # -- what was typed
 
 
-def given(**changed: Any) -> dict[str, Any]:
-    """Return what the options are, where only these were typed."""
-    return asdict(HttpSettings()) | changed
+def test_what_was_typed_is_about_something_that_is_served() -> None:
+    typed = WebOptions.of({"max_headers": 5}, True)
+    typed.check_used(web=True, directories=True)
+    WebOptions({}).check_used(web=False, directories=False)
+    with pytest.raises(Failure, match=r"^--listing: no directory here"):
+        typed.check_used(web=True, directories=False)
+    with pytest.raises(Failure, match=r"^--max-headers: nothing here speaks HTTP"):
+        WebOptions({"max_headers": 5}).check_used(web=False, directories=False)
 
 
-def test_only_what_differs_was_typed() -> None:
-    assert WebOptions.of(given(), False) == WebOptions({})
-    options = WebOptions.of(given(max_headers=5, access_log="json"), True)
-    assert options == WebOptions({"max_headers": 5, "access_log": "json"}, True)
-    assert options.flags == ["--max-headers", "--access-log", "--listing"]
+def test_a_flag_wins_over_the_file_also_with_the_usual_value(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from portside import http\n"
+        "mux = http.Mux(settings=http.HttpSettings(max_headers=1))\n"
+        "@mux.handle('GET /')\n"
+        "def hello(request):\n"
+        "    return http.Response.text('hello')\n"
+    )
+    what = f"{tmp_path}/app.py:mux=127.0.0.1:0"
+    for flags, status in ([], 431), (["--max-headers", "100"], 200):
+        with serving(what, *flags) as server:
+            assert ask(server, "/")[0] == status
 
 
 @pytest.mark.parametrize(
@@ -223,7 +234,7 @@ def test_a_value_that_cannot_be_is_a_mistake_in_usage(
     changed: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(Failure) as caught:
-        WebOptions.of(given(**changed), False)
+        WebOptions.of(changed, False)
     assert (str(caught.value), caught.value.status) == (told, USAGE)
 
 

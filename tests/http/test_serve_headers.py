@@ -82,9 +82,12 @@ class TestWrittenForYou:
         )
         assert answer.one(b"date") == date.encode()
 
-    def test_no_type_where_nobody_said_one(self) -> None:
-        """No type is guessed from what a body looks like."""
+    def test_no_type_is_guessed_from_what_a_body_looks_like(self) -> None:
         answer = answer_to(lambda request: Response(b"<html>"), asking("/"))
+        assert answer.one(b"content-type") == b"application/octet-stream"
+
+    def test_nothing_has_no_type(self) -> None:
+        answer = answer_to(lambda request: Response(), asking("/"))
         assert answer.one(b"content-type") is None
 
     def test_nothing_is_a_length_of_zero(self) -> None:

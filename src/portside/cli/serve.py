@@ -143,15 +143,21 @@ def serve(
         trace_if(trace_calls),
     ):
         forward = _forward_settings(what, settings)
-        web = WebOptions.of(taken_from(settings, HttpSettings), listing)
+        web = WebOptions.of(_typed(taken_from(settings, HttpSettings)), listing)
         wanted = [parse_what(text, forward, web) for text in what]
-        if web.flags and not any(each.is_web for each in wanted):
-            raise Failure(
-                f"{web.flags[0]}: nothing here speaks HTTP (write ./DIRECTORY)",
-                USAGE,
-            )
+        web.check_used(
+            web=any(each.is_web for each in wanted),
+            directories=any(each.is_directory for each in wanted),
+        )
         _serve(wanted, taken_from(settings, Settings), as_json=as_json)
     return 0
+
+
+def _typed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return those that somebody gave, also where they are as they are by default."""
+    source = click.get_current_context().get_parameter_source
+    default = click.core.ParameterSource.DEFAULT
+    return {name: v for name, v in values.items() if source(name) is not default}
 
 
 def _forward_settings(

@@ -9,7 +9,7 @@ Nothing of `portside.http` but its settings is imported until something is serve
 """
 
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,33 +29,40 @@ class WebOptions:
     """What was typed about HTTP.
 
     Attributes:
-        changed: the fields of `HttpSettings` that are not as they are by default.
+        typed: the fields of `HttpSettings` that were typed.
         listing: whether a directory without an index is listed.
     """
 
-    changed: dict[str, Any]
+    typed: dict[str, Any]
     listing: bool = False
 
     @classmethod
-    def of(cls, given: dict[str, Any], listing: bool) -> "WebOptions":
+    def of(cls, typed: dict[str, Any], listing: bool) -> "WebOptions":
         """Return the options, checked.
 
         Raises:
             Failure: a value that cannot be.
         """
         try:
-            HttpSettings(**given)
+            HttpSettings(**typed)
         except ValueError as error:
             name, _, reason = str(error).partition(" ")
             raise Failure(f"{flag(name)} {reason}", USAGE) from None
-        defaults = asdict(HttpSettings())
-        changed = {name: v for name, v in given.items() if v != defaults[name]}
-        return cls(changed, listing)
+        return cls(typed, listing)
 
-    @property
-    def flags(self) -> list[str]:
-        """What was typed, as it is typed."""
-        return [flag(name) for name in self.changed] + ["--listing"] * self.listing
+    def check_used(self, *, web: bool, directories: bool) -> None:
+        """Return if what was typed is about something that is served.
+
+        Raises:
+            Failure: nothing answers requests, or there is no directory to list.
+        """
+        if self.listing and not directories:
+            raise Failure("--listing: no directory here (write ./DIRECTORY)", USAGE)
+        if self.typed and not web:
+            first = flag(next(iter(self.typed)))
+            raise Failure(
+                f"{first}: nothing here speaks HTTP (write ./DIRECTORY)", USAGE
+            )
 
 
 def directory_in(text: str) -> tuple[str, str | None] | None:
@@ -97,7 +104,7 @@ def directory_service(name: str, options: WebOptions) -> Service:
 
     try:
         web = files(
-            name, listing=options.listing, settings=HttpSettings(**options.changed)
+            name, listing=options.listing, settings=HttpSettings(**options.typed)
         )
     except OSError as error:
         raise Failure(f"{name}: {error.strerror or error}", USAGE) from None
@@ -113,9 +120,9 @@ def as_web(service: Service, options: WebOptions) -> Service | None:
     web = service.stream
     if not isinstance(web, Web):
         return None
-    if options.changed:
+    if options.typed:
         try:
-            web.settings = replace(web.settings, **options.changed)
+            web.settings = replace(web.settings, **options.typed)
         except ValueError as error:
             raise Failure(str(error), USAGE) from None
     return replace(service, port=service.port or WEB_PORT)

@@ -48,12 +48,14 @@ class What:
         service: what answers there.
         endpoint: where to hear; without a network, by every transport of the service.
         is_web: it answers requests of HTTP.
+        is_directory: with the files of a directory.
     """
 
     name: str
     service: Service
     endpoint: AnyEndpoint
     is_web: bool = False
+    is_directory: bool = False
 
 
 def parse_what(
@@ -100,7 +102,7 @@ def _directory(name: str, place: str | None, options: WebOptions) -> What:
     endpoint: AnyEndpoint = Endpoint("", "", service.port)
     if place is not None:
         endpoint = _endpoint(name, service, place)
-    return What(name, service, endpoint, is_web=True)
+    return What(name, service, endpoint, is_web=True, is_directory=True)
 
 
 def _loaded(match: re.Match[str], options: WebOptions) -> What:

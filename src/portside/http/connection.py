@@ -120,21 +120,29 @@ class Connection:
             body,
             self,
         )
+        if body is None:
+            return self._exchange(request, head, began, None)
+        try:
+            return self._exchange(request, head, began, body)
+        finally:
+            self._heads.deadline_moved()
+            request.close()
+
+    def _exchange(
+        self, request: Request, head: Head, began: float, body: IncomingBody | None
+    ) -> bool:
         try:
             response = self._respond(request)
         except Exception as error:  # noqa: BLE001  a handler may raise anything
             response = self._failed(request, error)
         if response.__class__ is not Response:
             response = self._checked(request, response)
-        if body is None and response.body.__class__ is bytes:
-            return self._send(request, response, head, began)
+        if response.body.__class__ is bytes:
+            return self._send(request, response, head, began, body)
         try:
-            if response.body.__class__ is not bytes:
-                response = self._prepared(request, response)
+            response = self._prepared(request, response)
             return self._send(request, response, head, began, body)
         finally:
-            self._heads.deadline_moved()
-            request.close()
             close = getattr(response.body, "close", None)
             if close is not None:
                 close()
@@ -175,6 +183,7 @@ class Connection:
             if protocol not in offered or not request.body.is_over:
                 refusal = Response.error(426, f"this is for {protocol}")
                 refusal.headers["Upgrade"] = protocol
+                refusal.headers["Connection"] = "upgrade"  # RFC 9110 section 7.8
                 return refusal
         return response
 
@@ -184,7 +193,7 @@ class Connection:
         response: Response,
         head: Head,
         began: float,
-        body: IncomingBody | None = None,
+        body: IncomingBody | None,
     ) -> bool:
         keep_alive = head.keep_alive and not self._draining.is_set
         # A stream may be made of the body of the request: that is dropped behind it.

@@ -75,6 +75,7 @@ class Outgoing:
         self.sent = 0
         status, body = response.status, response.body
         date, length, lines = None, None, [status_line(status)]
+        options: list[str] = []
         for name, value in response.headers.items():
             if (lower := name.lower()) not in _FRAMING:
                 lines.append(f"{name}: {value}\r\n")
@@ -83,7 +84,8 @@ class Outgoing:
             elif lower == "content-length":
                 length = _length(value)
             elif lower == "connection":
-                keep_alive = keep_alive and "close" not in _options(value)
+                options = [each.strip().lower() for each in value.split(",")]
+                keep_alive = keep_alive and "close" not in options
             else:
                 raise HandlerFault(f"{name} is not for a handler to set")
         # The clock of the wall: Date is what a calendar says, and bounds no wait.
@@ -110,10 +112,14 @@ class Outgoing:
             lines.append(f"Date: {date}\r\n")
             keep_alive = False  # its end is that of the connection
 
+        if options:
+            options = [each for each in options if each not in ("close", "keep-alive")]
         if not keep_alive:
-            lines.append("Connection: close\r\n")
+            options.append("close")
         elif not minor:
-            lines.append("Connection: keep-alive\r\n")
+            options.append("keep-alive")
+        if options:
+            lines.append(f"Connection: {', '.join(options)}\r\n")
         lines.append("\r\n")
         head = "".join(lines).encode("latin-1")
 
@@ -240,10 +246,6 @@ class Outgoing:
             except DeadlineError as again:
                 error = again
         raise error
-
-
-def _options(value: str) -> list[str]:
-    return [each.strip().lower() for each in value.split(",")]
 
 
 def _as_bytes(piece: object) -> bytes:

@@ -142,9 +142,12 @@ class Reading:
             return bytes(self._buffer[:n_bytes])
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read too far: it is what the next read begins with."""
-        with self._read_turn:
-            self._buffer[:0] = data
+        """Put back what was read too far: it is what the next read begins with.
+
+        For the task that has read it. It never waits, and a deadline that has passed
+        meanwhile does not lose the data.
+        """
+        self._buffer[:0] = data  # one step, so nobody else's read can come between
 
     def __iter__(self) -> Iterator[bytes]:
         """Read chunk by chunk, as they arrive, until the peer stops sending."""

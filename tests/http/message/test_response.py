@@ -10,7 +10,14 @@ from portside.http.message.headers import Headers
 from portside.http.message.response import Response, Upgrade
 from portside.http.wire.reply import status_line
 
+BYTES = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("body", [None, 5, object()])
+def test_what_is_no_body_is_told_where_it_is_given(body):
+    with pytest.raises(TypeError, match="not bytes"):
+        Response(body)
 
 
 def test_an_answer_of_nothing_is_fine():
@@ -26,7 +33,8 @@ def test_text_is_sent_as_utf_8():
 
 
 def test_bytes_have_the_type_that_is_given():
-    assert Response(b"x").headers.items() == []
+    assert Response(b"x").headers.items() == [("Content-Type", BYTES)]
+    assert Response(iter((b"x",))).headers.items() == [("Content-Type", BYTES)]
     response = Response(b"x", content_type="image/png", headers={"X-A": "1"})
     assert response.headers.items() == [("X-A", "1"), ("Content-Type", "image/png")]
 

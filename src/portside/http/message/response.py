@@ -44,7 +44,9 @@ class Response:
         body: bytes; text, sent as UTF-8; or an iterable of bytes, each of which is sent
             when it comes.
         status: 200 to 599.
-        content_type: text for text, unless given; else bytes.
+        content_type: unless given, and unless it is among the headers, that of text
+            for text, and else that of bytes which nobody knows, so that no browser
+            guesses.
         headers: more fields. ``Date``, ``Content-Length`` and what frames the body are
             written for you.
 
@@ -71,20 +73,23 @@ class Response:
             raise ValueError(f"a status is from 200 to 599, not {status!r}")
         if isinstance(body, str):
             body = body.encode()
-            if content_type is None and not headers:
-                content_type = _TEXT
-            elif content_type is None:
-                headers = Headers(headers or ())
-                headers.setdefault("Content-Type", _TEXT)
+            default: str | None = _TEXT
+        elif body.__class__ is bytes or isinstance(body, Iterable):
+            default = _BYTES if body else None
+        elif isinstance(body, FileBody | Upgrade):
+            default = None
+        else:
+            raise TypeError(f"a body of type {type(body).__name__}, and not bytes")
         self.status = status
         self.body = body
         self.headers = fields = Headers(headers or ())
-        if content_type is None:
-            return
-        if headers:
-            fields["Content-Type"] = content_type
-        else:
-            fields.add("Content-Type", content_type)
+        if content_type is not None:
+            if headers:
+                fields["Content-Type"] = content_type
+            else:
+                fields.add("Content-Type", content_type)
+        elif default is not None:
+            fields.setdefault("Content-Type", default)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_of(self.status)}>"
