@@ -38,7 +38,8 @@ def wire(response: Response, minor: int = 1, **how: bool) -> tuple[bytes, bool]:
             )
             near.close_write()
         data: bytes = reading.result()
-    return data, keeps
+    # What bytes are of is said by the response, and tried with it.
+    return data.replace(b"Content-Type: application/octet-stream\r\n", b""), keeps
 
 
 def stream(*pieces: Any, **fields: Any) -> Response:
