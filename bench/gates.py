@@ -37,7 +37,8 @@ def main() -> int:
         ("system_calls", "strace", partial(_system_calls, "echo")),
         ("packet_system_calls", "strace", partial(_system_calls, "packets")),
         ("page_system_calls", "strace", partial(_system_calls, "web")),
-        ("instructions", "valgrind", _instructions),
+        ("instructions", "valgrind", partial(_instructions, "echo")),
+        ("page_instructions", "valgrind", partial(_instructions, "web")),
     ):
         most = dict(thresholds[kind])
         reason = _reason_to_skip(tool, most.pop("python", None))
@@ -84,8 +85,8 @@ def _system_calls(service: Service, model: str) -> tuple[float, str]:
     return sum(calls.values()), f" ({told})"
 
 
-def _instructions(model: str) -> tuple[float, str]:
-    return instructions(model), ""
+def _instructions(service: Service, model: str) -> tuple[float, str]:
+    return instructions(model, service), ""
 
 
 def _reason_to_skip(tool: str, python: Any) -> str:

@@ -1,6 +1,6 @@
-"""How many instructions Portside executes in user mode for one echoed message.
+"""How many instructions Portside executes in user mode for one message or request.
 
-In       a model's name
+In       a model's name, and the service: an echo over conns, or pages
 Out      instructions a message, the interpreter's own included
 Source   valgrind --tool=callgrind: "Collected", for all threads together
 Fails    ProgramError: valgrind or the server failed
@@ -13,9 +13,9 @@ import os
 import re
 import signal
 
-from bench.exchange import exchange
+from bench.exchange import exchange, exchange_pages
 from bench.process import Server
-from bench.roster import PEERS
+from bench.roster import PEERS, Service
 
 __all__ = ["instructions", "instructions_of_summary"]
 
@@ -24,9 +24,11 @@ MESSAGES = 500
 _COLLECTED = re.compile(r"Collected : (\d+)")
 
 
-def instructions(model: str) -> float:
+def instructions(model: str, service: Service) -> float:
     """Return the instructions that a message takes under a model."""
-    once, twice = (_collected(model, messages) for messages in (MESSAGES, 2 * MESSAGES))
+    once, twice = (
+        _collected(model, service, messages) for messages in (MESSAGES, 2 * MESSAGES)
+    )
     return (twice - once) / MESSAGES
 
 
@@ -36,16 +38,18 @@ def instructions_of_summary(summary: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _collected(model: str, messages: int) -> int:
+def _collected(model: str, service: Service, messages: int) -> int:
     peer = PEERS[f"portside-{model}"]
-    assert peer.echo is not None, "every model has one"
+    start = peer.at(service)
+    assert start is not None, "every model has a program for each service"
     command = [
         *("env", "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1"),
         *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-        *peer.echo(),
+        *start(),
     ]
     with Server(f"valgrind of {peer.name}", command) as server:
-        exchange(server.port, messages)
+        speak = exchange_pages if service == "web" else exchange
+        speak(server.port, messages)
         os.kill(server.pid, signal.SIGTERM)
         server.finish()
         collected = instructions_of_summary(server.errors())

@@ -20,7 +20,7 @@ from portside.errors import DeadlineError, Error
 from portside.http.message.dates import now_text
 from portside.http.message.file_body import FileBody, Part
 from portside.http.message.response import Response
-from portside.http.message.status import has_no_body
+from portside.http.message.status import BODILESS
 from portside.http.wire.reply import status_line
 from portside.net import Conn
 
@@ -73,58 +73,10 @@ class Outgoing:
                 client has a part of it.
         """
         self.sent = 0
-        status, body = response.status, response.body
-        date, length, lines = None, None, [status_line(status)]
-        options: list[str] = []
-        for name, value in response.headers.items():
-            if (lower := name.lower()) not in _FRAMING:
-                lines.append(f"{name}: {value}\r\n")
-            elif lower == "date":
-                date = value
-            elif lower == "content-length":
-                length = _length(value)
-            elif lower == "connection":
-                options = [each.strip().lower() for each in value.split(",")]
-                keep_alive = keep_alive and "close" not in options
-            else:
-                raise HandlerFault(f"{name} is not for a handler to set")
-        # The clock of the wall: Date is what a calendar says, and bounds no wait.
-        date = date or now_text(time.time_ns() // 1_000_000_000)
-
-        if has_no_body(status):
-            if body and isinstance(body, bytes):
-                raise HandlerFault(f"an answer with status {status} has no body")
-            lines.append(f"Date: {date}\r\n")
-            body, is_head = b"", True
-        elif isinstance(body, bytes):
-            if length is not None and length != len(body) and (body or not is_head):
-                raise HandlerFault(f"a body of {len(body)} bytes, and not of {length}")
-            lines.append(f"Date: {date}\r\nContent-Length: {length or len(body)}\r\n")
-        elif isinstance(body, FileBody):
-            lines.append(f"Date: {date}\r\nContent-Length: {body.length}\r\n")
-        elif not isinstance(body, Iterable):
-            raise HandlerFault(f"a body of type {type(body).__name__}")
-        elif length is not None:
-            lines.append(f"Date: {date}\r\nContent-Length: {length}\r\n")
-        elif minor:
-            lines.append(f"Date: {date}\r\nTransfer-Encoding: chunked\r\n")
-        else:
-            lines.append(f"Date: {date}\r\n")
-            keep_alive = False  # its end is that of the connection
-
-        if options:
-            options = [each for each in options if each not in ("close", "keep-alive")]
-        if not keep_alive:
-            options.append("close")
-        elif not minor:
-            options.append("keep-alive")
-        if options:
-            lines.append(f"Connection: {', '.join(options)}\r\n")
-        lines.append("\r\n")
-        head = "".join(lines).encode("latin-1")
-
+        head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
         self.has_begun = True
-        if is_head:
+        body = response.body
+        if is_head or response.status in BODILESS:
             self._write(head)
         elif isinstance(body, bytes):
             if len(body) <= TOGETHER_BYTES:
@@ -136,6 +88,7 @@ class Outgoing:
         elif isinstance(body, FileBody):
             self._send_file(head, body)
         else:
+            assert isinstance(body, Iterable), "an upgrade is no answer to be sent"
             is_chunked = length is None and minor == 1
             self._send_pieces(head, body, length, is_chunked=is_chunked)
         return keep_alive
@@ -246,6 +199,66 @@ class Outgoing:
             except DeadlineError as again:
                 error = again
         raise error
+
+
+def _head_of(
+    response: Response, minor: int, is_head: bool, keep_alive: bool
+) -> tuple[bytes, int | None, bool]:
+    """Return the head, the length that the handler announced, what `send` returns."""
+    body, status = response.body, response.status
+    text = status_line(status)
+    date, length, connection = None, None, ""
+    for name, value in response.headers.items():
+        if (lower := name.lower()) not in _FRAMING:
+            text += f"{name}: {value}\r\n"
+        elif lower == "date":
+            date = value
+        elif lower == "content-length":
+            length = _length(value)
+        elif lower == "connection":
+            connection = value
+        else:
+            raise HandlerFault(f"{name} is not for a handler to set")
+    if date is None:
+        # The clock of the wall: Date is what a calendar says, and bounds no wait.
+        date = now_text(time.time_ns() // 1_000_000_000)
+
+    if status in BODILESS:
+        if body and isinstance(body, bytes):
+            raise HandlerFault(f"an answer with status {status} has no body")
+        framing = ""
+    elif isinstance(body, bytes):
+        if length is not None and length != len(body) and (body or not is_head):
+            raise HandlerFault(f"a body of {len(body)} bytes, and not of {length}")
+        framing = f"Content-Length: {length or len(body)}\r\n"
+    elif isinstance(body, FileBody):
+        framing = f"Content-Length: {body.length}\r\n"
+    elif not isinstance(body, Iterable):
+        raise HandlerFault(f"a body of type {type(body).__name__}")
+    elif length is not None:
+        framing = f"Content-Length: {length}\r\n"
+    elif minor:
+        framing = "Transfer-Encoding: chunked\r\n"
+    else:
+        framing = ""
+        keep_alive = False  # its end is that of the connection
+
+    if connection or not keep_alive or not minor:
+        keep_alive, connection = _connection(connection, minor, keep_alive)
+    text += f"Date: {date}\r\n{framing}{connection}\r\n"
+    return text.encode("latin-1"), length, keep_alive
+
+
+def _connection(value: str, minor: int, keep_alive: bool) -> tuple[bool, str]:
+    """Return whether the connection goes on, and the field that says so, if any."""
+    options = [each.strip().lower() for each in value.split(",") if each.strip()]
+    keep_alive = keep_alive and "close" not in options
+    said = [each for each in options if each not in ("close", "keep-alive")]
+    if not keep_alive:
+        said.append("close")
+    elif not minor:
+        said.append("keep-alive")
+    return keep_alive, f"Connection: {', '.join(said)}\r\n" if said else ""
 
 
 def _as_bytes(piece: object) -> bytes:

@@ -9,7 +9,10 @@ Fails    never
 
 from http import HTTPStatus
 
-__all__ = ["has_no_body", "reason_of"]
+__all__ = ["BODILESS", "reason_of"]
+
+BODILESS = frozenset((*range(100, 200), 204, 304))
+"""Answers that end with their head: RFC 9112 section 6.3."""
 
 # Python's names of these are older than RFC 9110, and differ between its versions.
 _RENAMED = {
@@ -28,8 +31,3 @@ def reason_of(status: int) -> str:
     'Not Found'
     """
     return _REASONS.get(status, "Unknown")
-
-
-def has_no_body(status: int) -> bool:
-    """Whether an answer with this status ends with its head (RFC 9112 section 6.3)."""
-    return status in (204, 304) or status < 200
