@@ -1,5 +1,6 @@
 """The requests of one conn: each is answered, whatever its handler does."""
 
+import json
 import logging
 from collections.abc import Callable
 
@@ -308,3 +309,51 @@ def test_behind_a_broken_body_nothing_is_read(errors, is_caught):
         client.assert_end()
     assert seen == ["/a"]
     assert errors() == []
+
+
+def test_a_file_that_is_answered_again_and_again_is_each_time_whole(tmp_path):
+    """What one client wants of it is nothing to the next."""
+    (tmp_path / "v").write_bytes(b"0123456789")
+    kept = Response.file(tmp_path / "v")
+    with talking(lambda request: kept) as client:
+        assert client.ask(get("/", "Range: bytes=0-0")).body == b"0"
+        assert client.ask(get("/", "If-None-Match: *")).status == 304
+        answer = client.ask(get("/"))
+        assert (answer.status, answer.body) == (200, b"0123456789")
+
+
+def test_a_response_that_was_spoilt_is_a_500_and_logged_once(errors):
+    def spoil(request: Request) -> Response:
+        response = Response.upgrade("echo", print)
+        del response.headers["Upgrade"]
+        return response
+
+    with talking(spoil) as client:
+        assert client.ask(get("/")).status == 500
+    assert len(errors()) == 1
+
+
+def test_the_access_log_says_why_an_answer_was_none(caplog):
+    def fail(request: Request) -> Response:
+        request.user = "ada"
+        if request.path == "/stream":
+            return Response.stream(iter([b"a", 5]))  # type: ignore[arg-type]
+        raise StatusError(404, "no such user")
+
+    caplog.set_level(logging.INFO, "portside.http.access")
+    with talking(fail, access_log="json") as client:
+        client.ask(get("/"))
+        client.conn.write(get("/stream"))
+        with pytest.raises(ResetError):
+            while client.conn.read():
+                pass
+    told = [
+        json.loads(each.getMessage())
+        for each in caplog.records
+        if each.name == "portside.http.access"
+    ]
+    assert [each["error"] for each in told] == [
+        "no such user",
+        "a piece of type int: a body is made of bytes",
+    ]
+    assert {each["user"] for each in told} == {"ada"}

@@ -95,6 +95,12 @@ def test_a_few_empty_lines_before_a_head_mean_nothing(pipe, n_lines):
     assert next_of(heads_of(near)).target == "/a"
 
 
+def test_a_client_of_tls_is_told_what_is_spoken_here(pipe):
+    near, far = pipe
+    far.write(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")
+    assert "TLS" in refusal(heads_of(near)).message
+
+
 def test_empty_lines_without_end_are_no_request(pipe):
     near, far = pipe
     far.write(b"\r\n" * 1000)

@@ -83,7 +83,30 @@ def test_a_chunk_may_be_read_in_smaller_pieces(pipe):
     far.write(b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n")
     body = body_of(near)
     pieces = [body.read(2) for _ in range(5)]
-    assert pieces == [b"he", b"ll", b"o", b"!", b""]
+    assert pieces == [b"he", b"ll", b"o!", b"", b""]
+
+
+def test_small_chunks_that_are_here_are_read_together(pipe):
+    near, far = pipe
+    far.write(b"".join(b"3\r\nabc\r\n" for _ in range(5000)) + b"0\r\n\r\n")
+    far.close_write()
+    body = body_of(near)
+    pieces = list(body)
+    assert b"".join(pieces) == b"abc" * 5000
+    assert len(pieces) < 50
+
+
+def test_only_waiting_counts_as_the_time_of_the_client(pipe):
+    """A handler may do what it likes between two reads of what is here already."""
+    near, far = pipe
+    far.write(b"a" * 20)
+    body = body_of(near, 20)
+    body.timeout = 0.05
+    assert body.read(10) == b"a" * 10
+    done_at = now() + 0.1
+    while now() < done_at:
+        pass  # computing
+    assert body.read(10) == b"a" * 10
 
 
 def test_a_piece_is_there_before_the_next_has_come(pipe):

@@ -61,7 +61,8 @@ class WebOptions:
         if self.typed and not web:
             first = flag(next(iter(self.typed)))
             raise Failure(
-                f"{first}: nothing here speaks HTTP (write ./DIRECTORY)", USAGE
+                f"{first}: nothing here speaks HTTP (./DIRECTORY, or http.handler)",
+                USAGE,
             )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from portside.http.cross_origin import cross_origin_protection
     from portside.http.directory import files
     from portside.http.message.body import Body
+    from portside.http.message.conditional import precondition_status
     from portside.http.message.event_stream import Event, event_stream, last_event_id
     from portside.http.message.form_file import FormFile
     from portside.http.message.forms import Form, read_form
@@ -69,6 +70,7 @@ __all__ = [
     "handler",
     "json_line",
     "last_event_id",
+    "precondition_status",
     "read_form",
     "strip_prefix",
     "time_limit",
@@ -98,6 +100,7 @@ _PLACES = {
     "handler": "web",
     "json_line": "access_log",
     "last_event_id": "message.event_stream",
+    "precondition_status": "message.conditional",
     "read_form": "message.forms",
     "strip_prefix": "prefix",
     "time_limit": "time_limits",

@@ -115,6 +115,7 @@ class Served:
             seconds=seconds,
             referer="" if headers is None else headers.get("Referer") or "",
             user_agent="" if headers is None else headers.get("User-Agent") or "",
+            user="" if request is None else request.user or "",
             error=error,
         )
 

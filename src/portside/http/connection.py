@@ -44,6 +44,9 @@ connection can go on: Go's figure. More costs more than another connection."""
 DROP_SECONDS = 1.0
 """How long that may take: as a lingering close."""
 
+CLIENT_GONE = 499
+"""What the access log says where nobody was left to be answered: nginx's number."""
+
 
 class Connection:
     """Serves the requests that come on one conn."""
@@ -62,6 +65,7 @@ class Connection:
         self._draining = conn.draining
         self._log_form = settings.access_log
         self._is_logged = settings.access_log != "none"
+        self._error = ""  # of this request, for the access log
 
     def serve(self) -> None:
         """Answer until the client ends, is idle, or may not go on."""
@@ -107,6 +111,7 @@ class Connection:
         """Answer a request; return whether another may follow."""
         began = now() if self._is_logged else 0.0
         self._outgoing.has_begun = False
+        self._error = ""
         body = None
         if head.length != 0:
             body = IncomingBody(self._conn, head, self._settings, self._say_continue)
@@ -134,25 +139,28 @@ class Connection:
         try:
             response = self._respond(request)
         except Exception as error:  # noqa: BLE001  a handler may raise anything
-            response = self._failed(request, error)
+            response = self._failed(request, error, began)
         if response.__class__ is not Response:
             response = self._checked(request, response)
         if response.body.__class__ is bytes:
             return self._send(request, response, head, began, body)
         try:
-            response = self._prepared(request, response)
+            response = self._prepared(request, response, body, began)
             return self._send(request, response, head, began, body)
         finally:
             close = getattr(response.body, "close", None)
             if close is not None:
                 close()
 
-    def _failed(self, request: Request, error: Exception) -> Response:
+    def _failed(self, request: Request, error: Exception, began: float) -> Response:
         """Return the answer where the handler raised, unless the client is gone."""
         if isinstance(error, StatusError):
+            self._error = error.message
             return _error_response(error)
         if self._has_gone(error):
+            self._log(request, CLIENT_GONE, began, str(error))
             raise error
+        self._error = f"{type(error).__name__}: {error}"
         _log.error("%s: handler failed", self._name(request), exc_info=error)
         return Response.error(500)
 
@@ -166,21 +174,33 @@ class Connection:
         )
         return Response.error(500)
 
-    def _prepared(self, request: Request, response: Response) -> Response:
+    def _prepared(
+        self,
+        request: Request,
+        response: Response,
+        body: IncomingBody | None,
+        began: float,
+    ) -> Response:
         """Return what is sent in place of a file, or of what cannot be sent."""
         try:
             if isinstance(response.body, FileBody):
-                response.body = opened(response.body)
+                if not response.body.is_open:  # a handler may return it again
+                    file = opened(response.body.copy())
+                    response = response.copy()
+                    response.body = file
                 return respond_to(request, response)
-        except StatusError as error:
-            return _error_response(error)
-        except OSError as error:
-            _log.error("%s: %s", self._name(request), error)
-            return Response.error(500)
+            return self._upgrade(request, response, body)
+        except Exception as error:  # noqa: BLE001  also what a handler did to it
+            return self._failed(request, error, began)
+
+    def _upgrade(
+        self, request: Request, response: Response, body: IncomingBody | None
+    ) -> Response:
         if isinstance(response.body, Upgrade):
             protocol = response.headers["Upgrade"].lower()
             offered = [each.strip().lower() for each in request.upgrade.split(",")]
-            if protocol not in offered or not request.body.is_over:
+            is_read = body is None or body.is_over
+            if protocol not in offered or not is_read:
                 refusal = Response.error(426, f"this is for {protocol}")
                 refusal.headers["Upgrade"] = protocol
                 refusal.headers["Connection"] = "upgrade"  # RFC 9110 section 7.8
@@ -196,11 +216,12 @@ class Connection:
         body: IncomingBody | None,
     ) -> bool:
         keep_alive = head.keep_alive and not self._draining.is_set
-        # A stream may be made of the body of the request: that is dropped behind it.
+        # A stream may be made of the body of the request: so that is dropped behind it,
+        # and a client that waits to send it must be told before.
         is_stream = response.body.__class__ not in (bytes, FileBody, Upgrade)
-        if body is not None and is_stream:
-            body.say_continue()  # now, or it would stand in the answer
-        elif body is not None and not body.is_over:
+        if body is not None and is_stream and response.status < 400:
+            body.say_continue()
+        elif body is not None and not body.is_over and not is_stream:
             keep_alive = body.drop(DROP_BYTES, DROP_SECONDS) and keep_alive
         if response.body.__class__ is Upgrade:
             self._go_over(response, began, request)
@@ -211,6 +232,7 @@ class Connection:
         except HandlerFault as fault:
             _log.error("%s: %s", self._name(request), fault, exc_info=fault.__cause__)
             keep_alive = False
+            self._error = str(fault)
             if self._outgoing.has_begun:
                 self._conn.abort()  # so that half an answer does not look whole
             else:
@@ -234,6 +256,8 @@ class Connection:
         response.body.converse(self._conn)
 
     def _say_continue(self) -> None:
+        if self._outgoing.has_begun:
+            return  # the client knows from the answer that it was heard
         self._outgoing.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _has_gone(self, error: BaseException) -> bool:
@@ -262,7 +286,7 @@ class Connection:
                 status=status,
                 sent_bytes=self._outgoing.sent,
                 seconds=now() - began,
-                error=error,
+                error=error or self._error,
             ),
         )
 

@@ -19,6 +19,7 @@ __all__ = [
     "FIELD_NAME",
     "FIELD_VALUE",
     "HOST",
+    "NEXT_CHUNK_LINE",
     "REQUEST_LINE",
     "TOKEN",
 ]
@@ -68,3 +69,6 @@ CHUNK_LINE = re.compile(
     + rb"))?)*\r\n"
 )
 """The line before a chunk's data: its size."""
+
+NEXT_CHUNK_LINE = re.compile(rb"\r\n([0-9A-Fa-f]{1,16}\r\n)")
+"""The end of a chunk's data and the line of the next, where that has no extension."""

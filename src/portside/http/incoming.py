@@ -104,6 +104,8 @@ class Heads:
 
     def _first_line(self) -> bytes:
         first = self._conn.peek(1)
+        if first == b"\x16":
+            raise RequestError(400, "TLS, and this port speaks plain HTTP")
         if (first[0] < 32 and first not in b"\r\n") or first[0] >= 127:
             raise RequestError(400, "not HTTP")
         try:
@@ -160,8 +162,11 @@ class IncomingBody(Body):
         self._crlf_is_due = False  # behind a chunk's data
         self._is_at_trailers = False
         self._trailer_lines: list[bytes] = []
-        self._period_count = 0  # bytes, since the deadline was set
-        self._deadline: float | None = None
+        # A period of `timeout` seconds: what came in it, and how long that took.
+        self._period_count = 0
+        self._period_waited = 0.0
+        self._asked_at = 0.0
+        self._deadline = 0.0
 
     @property
     def is_broken(self) -> bool:
@@ -185,7 +190,7 @@ class IncomingBody(Body):
         if self.left is not None and self.left > max_bytes:
             return False
         self.max_bytes, self._begun = None, True
-        self.timeout, self._deadline = seconds, None  # not what the handler has set
+        self.timeout, self._period_waited = seconds, 0.0  # not what the handler has set
         until = self.count + max_bytes
         try:
             with timeout(seconds):
@@ -208,16 +213,18 @@ class IncomingBody(Body):
         if self._broken is not None:
             raise self._broken
         try:
-            if self.length is None:
-                return self._receive_chunk(max_bytes)
             self._set_deadline()
-            data = self._conn.read(min(max_bytes, self.length - self.count))
-            if not data:
-                raise EndOfStreamError
+            if self.length is None:
+                data = self._receive_chunk(max_bytes)
+            else:
+                data = self._conn.read(min(max_bytes, self.length - self.count))
+                if not data:
+                    raise EndOfStreamError
             self._period_count += len(data)
+            self._period_waited += now() - self._asked_at
             return data
         except DeadlineError:
-            if self._deadline is None or now() < self._deadline:
+            if now() < self._deadline:
                 raise  # of a block around, not ours
             self._break(408, "the body of the request took too long")
         except EndOfStreamError:
@@ -230,13 +237,17 @@ class IncomingBody(Body):
         raise self._broken from None
 
     def _set_deadline(self) -> None:
-        if self._deadline is None or self._period_count >= PIECE_BYTES:
-            self._deadline = now() + self.timeout
-            self._period_count = 0
-            self._conn.set_read_deadline(self._deadline)
+        """Let what is read now come within the rest of the period.
+
+        What the handler does between two reads is no fault of the client's.
+        """
+        if self._period_count >= PIECE_BYTES:
+            self._period_count, self._period_waited = 0, 0.0
+        self._asked_at = now()
+        self._deadline = self._asked_at + self.timeout - self._period_waited
+        self._conn.set_read_deadline(self._deadline)
 
     def _receive_chunk(self, max_bytes: int) -> bytes:
-        self._set_deadline()
         if not self._chunk_left:
             if self._crlf_is_due:
                 if self._conn.read_exactly(2) != b"\r\n":
@@ -256,8 +267,19 @@ class IncomingBody(Body):
             raise EndOfStreamError
         self._chunk_left -= len(data)
         self._crlf_is_due = not self._chunk_left
-        self._period_count += len(data)
+        if self._crlf_is_due and self._conn.buffered:
+            data = self._with_whole_chunks(data, max_bytes)
         return data
+
+    def _with_whole_chunks(self, data: bytes, max_bytes: int) -> bytes:
+        """Return data and what is here of the chunks behind it: many may be small."""
+        room = max_bytes - len(data)
+        if self.max_bytes is not None:
+            room = min(room, self.max_bytes - self.count - len(data))
+        block = self._conn.read(PIECE_BYTES)  # it is buffered: nothing waits
+        pieces, end = self._lines.take_whole(block, room)
+        self._conn.unread(block[end:])
+        return b"".join([data, *pieces]) if pieces else data
 
     def _line(self) -> bytes:
         try:

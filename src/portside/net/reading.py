@@ -141,6 +141,11 @@ class Reading:
                 pass
             return bytes(self._buffer[:n_bytes])
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes have come and were not read: so many are read at once."""
+        return len(self._buffer)
+
     def unread(self, data: bytes) -> None:
         """Put back what was read too far: it is what the next read begins with.
 

@@ -170,3 +170,8 @@ def test_what_came_over_the_wire_is_text_byte_for_byte():
 
 def test_headers_show_what_is_in_them():
     assert repr(Headers({"A": "1"})) == "Headers([('A', '1')])"
+
+
+def test_a_value_that_is_no_text_is_told_with_its_field():
+    with pytest.raises(TypeError, match="X-N: a field's value is text, not int"):
+        Headers({"X-N": 5})  # type: ignore[arg-type]

@@ -353,3 +353,22 @@ def test_a_request_that_came_by_no_wire_answers_the_same_questions():
     assert request.upgrade == "h2c"
     assert (request.path_values, request.pattern) == ({}, None)
     request.early_hints("</a>")
+
+
+def test_a_body_that_was_read_whole_can_be_read_again():
+    request = Request.build("POST", "/", body=b'{"a": 1}')
+    assert request.text() == request.text() == '{"a": 1}'
+    assert request.json() == {"a": 1}
+    assert request.with_path("/b").json() == {"a": 1}
+    assert request.content() == b'{"a": 1}'
+    assert request.body.read_all() == b'{"a": 1}'
+
+
+def test_what_a_middleware_has_found_out_is_known_below():
+    request = Request.build("GET", "/a/b")
+    request.user = "ada"
+    request.state["rights"] = ["read"]
+    inner = request.with_path("/b")
+    assert (inner.user, inner.state) == ("ada", {"rights": ["read"]})
+    inner.state["seen"] = True
+    assert request.state["seen"]

@@ -247,3 +247,23 @@ def test_a_cookie_that_cannot_be_leaves_nothing():
     with pytest.raises(ValueError, match="cookie"):
         response.set_cookie("a", "1; Domain=evil")
     assert "Set-Cookie" not in response.headers
+
+
+def test_half_a_surrogate_is_sent_as_json_has_it():
+    """Any client can send one: json.loads takes it."""
+    assert Response.json({"a": "\ud800"}).body == b'{"a":"\\ud800"}'
+    assert Response.json({"a": "é"}).body == '{"a":"é"}'.encode()
+
+
+def test_a_mapping_is_no_body_and_a_bytearray_is_one():
+    with pytest.raises(TypeError, match=r"Response\.json"):
+        Response({"a": 1})  # type: ignore[dict-item]
+    assert Response(bytearray(b"abc")).body == b"abc"  # type: ignore[arg-type]
+
+
+def test_a_copy_is_changed_apart():
+    response = Response.text("x")
+    copied = response.copy()
+    copied.headers["X-A"] = "1"
+    copied.status = 404
+    assert ("X-A" in response.headers, response.status) == (False, 200)

@@ -46,10 +46,15 @@ def test_what_another_could_take_for_another_size_is_refused(line):
     assert caught.value.status == 400
 
 
-def test_the_smallest_chunks_may_go_on_for_ever():
+def test_small_chunks_may_go_on_for_ever_and_single_bytes_for_thousands():
     lines = ChunkLines()
     for _ in range(100_000):
+        assert lines.size(b"2\r\n") == 2
+    for _ in range(10_000):
         assert lines.size(b"1\r\n") == 1
+    with pytest.raises(RequestError, match="more around them than in them"):
+        for _ in range(10_000):
+            lines.size(b"1\r\n")
 
 
 def test_extensions_around_a_byte_come_to_an_end():

@@ -212,10 +212,6 @@ def test_what_two_would_read_differently_is_refused(head):
     assert refusal(head).status == REFUSED[head]
 
 
-def test_a_client_of_tls_is_told_what_is_spoken_here():
-    assert "TLS" in refusal(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").message
-
-
 def test_a_refusal_repeats_nothing_that_was_sent():
     """What came is for nobody's terminal: not for the client's, not for a log."""
     error = refusal(raw(HOST, b"X-\x1b[31m: <script>"))

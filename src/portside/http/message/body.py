@@ -79,13 +79,16 @@ class Body:
         Args:
             max_bytes: a bound for this once, instead of `max_bytes` of the body.
         """
-        if max_bytes is None:
-            return b"".join(self)
-        usual, self.max_bytes = self.max_bytes, max_bytes
+        usual = self.max_bytes
+        if max_bytes is not None:
+            self.max_bytes = max_bytes
+        data = bytearray()  # a list of small pieces would take many times as much
         try:
-            return b"".join(self)
+            for piece in self:
+                data += piece
         finally:
             self.max_bytes = usual
+        return bytes(data)
 
     @property
     def trailers(self) -> Headers:
@@ -110,11 +113,12 @@ class Body:
 
 
 class BytesBody(Body):
-    """A body that is here already: of a request that came by no wire."""
+    """A body that is here already."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, trailers: Headers | None = None) -> None:
         super().__init__(len(data), None, 0.0)
         self._data = data
+        self._trailers = trailers
 
     def _receive(self, max_bytes: int) -> bytes:
         return self._data[self.count : self.count + max_bytes]

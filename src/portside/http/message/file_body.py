@@ -74,6 +74,10 @@ class FileBody:
         self.etag = f'"{name}-{variant}"' if variant else f'"{name}"'
         self.send_only([(0, self.size)] if self.size else [])
 
+    def copy(self) -> "FileBody":
+        """Return a body of the same file, which is not open yet."""
+        return FileBody(self.path, content_type=self.content_type)
+
     def send_only(self, parts: list[Part]) -> None:
         """Set what is to be sent."""
         self.parts = parts

@@ -147,10 +147,9 @@ def read_form(
 
 
 def _read_bounded(body: Body, max_bytes: int) -> bytes:
-    pieces, n_bytes = [], 0
+    data = bytearray()
     for piece in body:
-        n_bytes += len(piece)
-        if n_bytes > max_bytes:
+        data += piece
+        if len(data) > max_bytes:
             raise StatusError(413, f"the fields of the form are over {max_bytes} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
+    return bytes(data)

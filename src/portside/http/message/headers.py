@@ -102,6 +102,10 @@ class Headers:
             self._items.append((name, value))
             self._index = None
             return
+        if not isinstance(value, str):
+            raise TypeError(
+                f"{name}: a field's value is text, not {type(value).__name__}"
+            )
         if not FIELD_NAME.fullmatch(name):
             raise ValueError(f"{name!r}: not the name of a header field")
         if not FIELD_VALUE.fullmatch(value):

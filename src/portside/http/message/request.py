@@ -64,13 +64,15 @@ class Request:
         upgrade: the protocols that the client would rather speak; "" for none.
         path_values: what the mux found in the path, by name, decoded.
         pattern: the pattern of the mux that matched.
+        user: who asks, once a middleware has found out; the access log says it.
+        state: for what else middleware has to say to the handlers behind it.
         line: what it came by.
     """
 
     __slots__ = (
-        "_body", "_cookies", "_fields", "_form", "_headers", "_host", "_outer", "_path",
+        "_body", "_content", "_cookies", "_fields", "_form", "_headers", "_host", "_outer", "_path",
         "_query", "line", "method", "path_values", "pattern", "raw_path", "raw_query",
-        "target", "upgrade", "version",
+        "state", "target", "upgrade", "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -90,9 +92,12 @@ class Request:
         self.upgrade = upgrade
         self.path_values: dict[str, str] = {}
         self.pattern: str | None = None
+        self.user: str | None = None
+        self.state: dict[str, Any] = {}
         self.line = line
         self._fields = fields
         self._body = body
+        self._content: bytes | None = None
         self._host = host
         self._headers: Headers | None = None
         self._path: str | None = None
@@ -183,6 +188,22 @@ class Request:
         value = self.headers.get("Content-Type") or ""
         return value.partition(";")[0].strip().lower()
 
+    def content(self) -> bytes:
+        """Return the whole body; again, and by `text`, `json` and `form`, the same.
+
+        Raises:
+            StatusError: 413, 400 or 408, as the body's read.
+        """
+        if self._content is None:
+            if self._outer is not None:
+                self._content = self._outer.content()
+            else:
+                self._content = self.body.read_all()
+            self._body = BytesBody(
+                self._content, self.body.trailers
+            )  # to be read again
+        return self._content
+
     def text(self) -> str:
         """Return the body as text, in the charset that it says, or UTF-8.
 
@@ -198,7 +219,7 @@ class Request:
         if not _CHARSETS.fullmatch(charset):
             raise StatusError(415, f"unknown charset {charset!r}")
         try:
-            return self.body.read_all().decode(charset)
+            return self.content().decode(charset)
         except LookupError:
             raise StatusError(415, f"unknown charset {charset!r}") from None
         except UnicodeError:
@@ -211,7 +232,7 @@ class Request:
             StatusError: 400, it says nothing in JSON; 413.
         """
         try:
-            return json.loads(self.body.read_all())
+            return json.loads(self.content())
         except (ValueError, RecursionError) as error:
             raise StatusError(400, f"the body is not JSON: {error}") from None
 
@@ -252,6 +273,7 @@ class Request:
         inner.raw_path = raw_path
         inner.path_values = self.path_values
         inner.pattern = self.pattern
+        inner.user, inner.state = self.user, self.state
         inner._outer = self
         return inner
 

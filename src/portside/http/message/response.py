@@ -8,6 +8,7 @@ Fails    ValueError: a status or a field that cannot be sent; TypeError: no body
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -74,6 +75,11 @@ class Response:
         if isinstance(body, str):
             body = body.encode()
             default: str | None = _TEXT
+        elif isinstance(body, bytearray | memoryview):
+            body = bytes(body)
+            default = _BYTES if body else None
+        elif isinstance(body, Mapping):
+            raise TypeError("a mapping is no body: Response.json sends one")
         elif body.__class__ is bytes or isinstance(body, Iterable):
             default = _BYTES if body else None
         elif isinstance(body, FileBody | Upgrade):
@@ -93,6 +99,13 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_of(self.status)}>"
+
+    def copy(self) -> "Response":
+        """Return the same response, to be changed apart."""
+        copied = Response(status=max(self.status, 200))
+        copied.status, copied.body = self.status, self.body
+        copied.headers = self.headers.copy()
+        return copied
 
     # -- the usual kinds
 
@@ -114,9 +127,12 @@ class Response:
             TypeError: it holds what JSON has no word for.
             ValueError: a number that JSON has no word for: infinity, or none.
         """
-        text = json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-        )
+        text = _json_text(value)
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # half a surrogate, which only an escape can say
+                text = _json_text(value, ensure_ascii=True)
         return cls(text, status=status, content_type="application/json")
 
     @classmethod
@@ -132,7 +148,7 @@ class Response:
     @classmethod
     def file(
         cls,
-        path: str,
+        path: str | os.PathLike[str],
         content_type: str | None = None,
         download_name: str | None = None,
     ) -> "Response":
@@ -145,7 +161,7 @@ class Response:
             content_type: that of the name's suffix, unless given.
             download_name: the name under which a browser is to save it.
         """
-        response = cls(FileBody(path), content_type=content_type)
+        response = cls(FileBody(os.fspath(path)), content_type=content_type)
         if download_name is not None:
             response.headers["Content-Disposition"] = _attachment(download_name)
         return response
@@ -223,6 +239,12 @@ class Response:
     def delete_cookie(self, name: str, **attributes: Any) -> None:
         """Have the client forget a cookie: with the path and domain it was set with."""
         self.set_cookie(name, "", max_age=0, **attributes)
+
+
+def _json_text(value: Any, *, ensure_ascii: bool = False) -> str:
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, separators=(",", ":"), allow_nan=False
+    )
 
 
 def _as_ascii(location: str) -> str:

@@ -7,7 +7,7 @@ Holds    how much of a body was lines, and not data
 Fails    RequestError: 400, 431
 """
 
-from portside.http.grammar import CHUNK_LINE, FIELD_LINE
+from portside.http.grammar import CHUNK_LINE, FIELD_LINE, NEXT_CHUNK_LINE
 from portside.http.message.headers import Headers
 from portside.http.message.status_error import RequestError
 
@@ -49,11 +49,35 @@ class ChunkLines:
         if match is None:
             raise RequestError(400, "a malformed chunk")
         size = int(match[1], 16)
-        # Small chunks are lawful; a page of extensions around a byte is an attack.
-        self._overhead = max(0, self._overhead + len(line) - 16 - 2 * size)
+        # Small chunks are lawful, some thousands of a single byte too; a page of
+        # extensions around each is an attack, and so is a megabyte byte by byte.
+        self._overhead = max(0, self._overhead + len(line) - 2 * size)
         if self._overhead > MAX_OVERHEAD_BYTES:
             raise RequestError(400, "chunks with more around them than in them")
         return size
+
+    def take_whole(self, block: bytes, max_bytes: int) -> tuple[list[bytes], int]:
+        """Return the data of the chunks that are whole, and where the next one begins.
+
+        Args:
+            block: begins behind a chunk's data.
+            max_bytes: of data, at the most.
+
+        Raises:
+            RequestError: there was too much beside the data.
+        """
+        pieces: list[bytes] = []
+        at = 0
+        while (match := NEXT_CHUNK_LINE.match(block, at)) is not None:
+            begin = match.end()
+            size = int(match[1], 16)
+            if not size or begin + size > len(block) or size > max_bytes:
+                break  # the last, one that is still to come, or too much
+            self.size(match[1])
+            pieces.append(block[begin : begin + size])
+            max_bytes -= size
+            at = begin + size
+        return pieces, at
 
 
 def read_trailers(lines: list[bytes]) -> Headers:

@@ -41,6 +41,9 @@ __all__ = [
 BESIDE_TARGET_BYTES = 32
 """What a request line may have beside its target: the longest method has 17."""
 
+MAX_KEPT_BYTES = 4096
+"""A head that is longer is read anew each time, and not kept while nothing comes."""
+
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Fields = list[tuple[bytes, bytes]]
@@ -138,7 +141,8 @@ class HeadParser:
             _read_connection(head, values)
         if b"expect" in values:
             _read_expect(head, values[b"expect"])
-        self._last_lines, self._last = lines, head
+        if len(lines) <= MAX_KEPT_BYTES:
+            self._last_lines, self._last = lines, head
         return head
 
     def _like_the_last(self, method: bytes, target: bytes) -> Head:
@@ -216,8 +220,6 @@ def _refuse_request_line(raw: bytes, max_target_bytes: int) -> NoReturn:
     line = raw.partition(b"\n")[0]
     if len(line) >= max_target_bytes + BESIDE_TARGET_BYTES:
         _refuse_target(max_target_bytes)
-    if line.startswith(b"\x16\x03"):
-        raise RequestError(400, "TLS, and this port speaks plain HTTP")
     raise RequestError(400, "a malformed request line")
 
 
@@ -310,7 +312,7 @@ def _read_framing(head: Head, values: dict[bytes, bytes]) -> None:
         head.length = None
     elif length is not None:
         digits = length.strip(b" \t")
-        # Not isdigit() alone: int() takes what the grammar does not, "5_0" or "+5".
+        # Digits alone: int() would also take "5_0", "+5" and " 5".
         if not digits.isdigit() or len(digits) > 19:
             raise RequestError(400, "a malformed Content-Length")
         head.length = int(digits)
