@@ -70,9 +70,9 @@ class Request:
     """
 
     __slots__ = (
-        "_body", "_content", "_cookies", "_fields", "_form", "_headers", "_host", "_outer", "_path",
-        "_query", "line", "method", "path_values", "pattern", "raw_path", "raw_query",
-        "state", "target", "upgrade", "user", "version",
+        "_body", "_content", "_cookies", "_fields", "_form", "_headers", "_host",
+        "_outer", "_path", "_query", "line", "method", "path_values", "pattern",
+        "raw_path", "raw_query", "state", "target", "upgrade", "user", "version",
     )  # fmt: skip
 
     def __init__(
