@@ -10,7 +10,7 @@ Fails    EndOfStreamError, LimitError: with the bytes still readable; ResetError
 
 from collections.abc import Iterator
 
-from portside.errors import EndOfStreamError, LimitError
+from portside.errors import ClosedError, EndOfStreamError, LimitError
 from portside.net.located import located_as
 from portside.net.stream import ByteStream
 
@@ -151,7 +151,12 @@ class Reading:
 
         For the task that has read it. It never waits, and a deadline that has passed
         meanwhile does not lose the data.
+
+        Raises:
+            ClosedError: this conn was closed.
         """
+        if self._read_turn.closed:
+            raise self._read_turn.located(ClosedError())
         self._buffer[:0] = data  # one step, so nobody else's read can come between
 
     def __iter__(self) -> Iterator[bytes]:
