@@ -143,7 +143,8 @@ class Outgoing:
         iterator: Iterator[bytes] | None = None
         while True:
             try:
-                iterator = iterator or iter(pieces)
+                if iterator is None:
+                    iterator = iter(pieces)
                 piece = next(iterator)
             except StopIteration:
                 break
