@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTHONS ?= python3.12 python3.13
 
-.PHONY: serve test check format pythons stress bench bench-smoke bench-gates matrix clean help
+.PHONY: serve test check format pythons stress fuzz bench bench-smoke bench-gates matrix clean help
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -46,6 +46,11 @@ pythons:
 #: make stress   minutes of random load
 stress: .venv/.tested
 	$(BIN)/python -m pytest -m stress --timeout 900
+
+#: make fuzz     minutes of bytes that nobody sends, at the room of the web
+fuzz: .venv/.tested
+	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	$(BIN)/python -m tests.http.fuzz conversation -max_total_time=600
 
 #: make bench    compare with other servers, some half an hour: bench/README.md
 bench: .venv/.measured

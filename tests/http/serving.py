@@ -63,14 +63,21 @@ def asking(target: str, *fields: str, method: str = "GET", body: bytes = b"") ->
 
 @contextlib.contextmanager
 def logged() -> Iterator[None]:
-    """Let what is logged go to stderr, where a forked child's goes too: for `capfd`."""
+    """Let what is logged go to stderr, where a forked child's goes too: for `capfd`.
+
+    Not what the engine says: on a machine that does something else as well, its
+    watchdog may find that a task has held up its hub.
+    """
     stream = logging.StreamHandler()
     stream.setLevel(logging.WARNING)
-    logging.getLogger("portside").addHandler(stream)
+    loggers = [logging.getLogger(f"portside.{room}") for room in ("http", "server")]
+    for logger in loggers:
+        logger.addHandler(stream)
     try:
         yield
     finally:
-        logging.getLogger("portside").removeHandler(stream)
+        for logger in loggers:
+            logger.removeHandler(stream)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

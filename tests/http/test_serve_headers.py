@@ -6,6 +6,7 @@ import pytest
 
 from portside.http.message.request import Request
 from portside.http.message.response import Response
+from portside.http.settings import HttpSettings
 from portside.http.web import handler
 from tests.http.answers import Answer, AnswerReader
 from tests.http.peer import peer
@@ -64,6 +65,45 @@ class TestControls:
             ask = b"GET / HTTP/1.1\r\nHost: x\r\n%bXA: b\r\n\r\n"
         answer = answer_to(lambda request: Response(), ask % bytes([letter]))
         assert (answer.status, answer.closes) == (400, True)
+
+
+def as_target(n_bytes: int) -> bytes:
+    return asking("/" + "a" * (n_bytes - 1))
+
+
+def as_head(n_bytes: int) -> bytes:
+    return asking("/", "X-A: " + "a" * (n_bytes - len(asking("/", "X-A: "))))
+
+
+def as_fields(count: int) -> bytes:
+    return asking("/", *(["X-A: b"] * (count - 1)))
+
+
+class TestLimits:
+    @pytest.mark.parametrize("is_whole", [True, False])
+    @pytest.mark.parametrize(
+        ("limit", "most", "of_size", "status"),
+        [
+            ("max_target_bytes", 100, as_target, 414),
+            ("max_header_bytes", 300, as_head, 431),
+            ("max_headers", 5, as_fields, 431),
+        ],
+    )
+    def test_what_is_at_a_limit_is_served_and_what_is_over_it_refused(
+        self,
+        limit: str,
+        most: int,
+        of_size: Callable[[int], bytes],
+        status: int,
+        is_whole: bool,
+    ) -> None:
+        limits = HttpSettings(**{limit: most})  # type: ignore[arg-type]
+        for size, right in ((most, 200), (most + 1, status)):
+            data = of_size(size)
+            pieces = [data] if is_whole else [bytes([byte]) for byte in data]
+            conn, stream = played(pieces)
+            handler(lambda request: Response(), settings=limits)(conn)
+            assert bytes(stream.sent).startswith(b"HTTP/1.1 %d " % right)
 
 
 class TestWrittenForYou:

@@ -120,7 +120,9 @@ def n_descriptors(server: Server) -> int:
 
 class TestWhoGoesAway:
     @pytest.fixture
-    def server(self, model: str, capfd: pytest.CaptureFixture[str]) -> Iterator[Server]:
+    def server(
+        self, model: str, n_times: int, capfd: pytest.CaptureFixture[str]
+    ) -> Iterator[Server]:
         """A server that may log nothing, and holds as much as before at the end."""
 
         def app(request: Request) -> Response:
@@ -133,7 +135,9 @@ class TestWhoGoesAway:
         with logged(), serving(app, model) as server:
             before = [n_descriptors(server) for _ in range(8)]
             yield server
-            wait_until(lambda: n_descriptors(server) <= max(before))
+            # A thread that waits for more to do keeps its bell: some, but not so many.
+            most = max(before) + n_times // 4
+            wait_until(lambda: n_descriptors(server) <= most)
         assert capfd.readouterr().err == ""
 
     @pytest.fixture
