@@ -18,7 +18,7 @@ serve: .venv/.installed
 
 #: make test     check the code and run every test
 test: check
-	$(BIN)/python -m pytest -n 2 -m "not stress"
+	$(BIN)/python -m pytest -n 3 -m "not stress"
 
 #: make check    layout, lint, types, the stairs of imports, spelling
 check: .venv/.tested

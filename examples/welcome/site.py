@@ -61,7 +61,8 @@ def page(request: http.Request) -> http.Response:
     )
     response = http.Response.html(text)
     response.headers["Content-Security-Policy"] = (
-        "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+        "default-src 'self'; img-src data:; "
+        "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     )
     return response
 

@@ -136,7 +136,7 @@ PAGE = """<!doctype html>
   const show = (id, text) => { document.getElementById(id).textContent = text; };
   const form = new FormData();
   form.append("who", "Zoë & Co");
-  form.append("what", new File(["a\\r\\n".repeat(100000)], "ü \\" .txt"));
+  form.append("what", new File(["a\\r\\n".repeat(100000)], "ü.txt"));
   fetch("/form", {method: "POST", body: form})
     .then(answer => answer.text()).then(text => show("sent", text));
   const heard = [];
