@@ -15,6 +15,7 @@ from portside.errors import Error
 __all__ = [
     "KEEP_ALIVE_COUNT",
     "KEEP_ALIVE_SECONDS",
+    "UNSENT_BYTES",
     "dropped_packets",
     "peer_credentials",
     "prepare_stream",
@@ -42,12 +43,21 @@ def dropped_packets(sock: socket.socket) -> int:
     return int(_MEMINFO.unpack(raw)[-1])
 
 
-def prepare_stream(sock: socket.socket) -> None:
-    """Set what every stream socket of ours has: no delay, and probes of a silent peer.
+UNSENT_BYTES = 262144
+"""What the kernel takes of us before it is sent. Unless it is told it takes what
+tcp_wmem allows, 4 MiB mostly, also for a peer that reads nothing: at a stroke, while
+everybody else waits."""
 
-    Set on a listener, it is inherited by what it accepts (Linux, tcp(7)).
+
+def prepare_stream(sock: socket.socket) -> None:
+    """Set what every stream socket of ours has.
+
+    No delay, a bound of what is unsent, and probes of a silent peer. Set on a listener,
+    it is inherited by what it accepts (Linux, tcp(7)).
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     set_keep_alive(sock, KEEP_ALIVE_SECONDS, KEEP_ALIVE_SECONDS, KEEP_ALIVE_COUNT)
 
 

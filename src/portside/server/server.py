@@ -11,6 +11,7 @@ Fails    HandlerError, AddressError, InUseError, DeniedError ...: at the start
 """
 
 import contextlib
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -206,7 +207,11 @@ class Server:
     def _serve_hearing_signals(self, ready: Callable[[], object]) -> None:
         with self.hearing_signals():
             ready()
-            self.serve_all()
+            gc.freeze()  # what is here now stays: no collection need look at it again
+            try:
+                self.serve_all()
+            finally:
+                gc.unfreeze()
 
     def hearing_signals(self) -> contextlib.AbstractContextManager[None]:
         """Stop at SIGINT and SIGTERM inside, if this is the main thread."""
