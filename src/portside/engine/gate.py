@@ -114,10 +114,14 @@ class Gate:
         # after this.
         self._holder = task
         self.engine = engine
-        if self.is_plain and not task.was_told and scope_deadline() is None:
-            self.bound = None  # nearly always: every message passes here twice
-        else:
+        if task.was_told or scope_deadline() is not None:
             self._enter_bounded(task)
+        elif self.is_plain:
+            self.bound = None  # nearly always: every message passes here twice
+        elif self.closed or (bound := self.deadline) is None or now() >= bound:
+            self._enter_bounded(task)
+        else:
+            self.bound = bound
 
     def leave(self) -> None:
         """Let the next one in; the last one out of a closed gate calls `on_empty`."""

@@ -50,6 +50,7 @@ class Heads:
 
     def __init__(self, conn: Conn, settings: HttpSettings) -> None:
         self._conn = conn
+        self._idle = conn.idle()
         self._keep_alive_timeout = settings.keep_alive_timeout
         self._header_timeout = settings.header_timeout
         self._max_header_bytes = settings.max_header_bytes
@@ -75,7 +76,7 @@ class Heads:
                 self._renew_at = moment + self._slack
                 conn.set_read_deadline(self._renew_at + self._keep_alive_timeout)
             try:
-                with conn.idle():
+                with self._idle:
                     data = conn.read(PIECE_BYTES)
             except DeadlineError:
                 return None

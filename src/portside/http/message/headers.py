@@ -15,15 +15,15 @@ from portside.http.grammar import FIELD_NAME, FIELD_VALUE
 __all__ = ["Headers"]
 
 # What nearly every answer says: known to be lawful, so not looked at each time.
-_LAWFUL = frozenset(
-    ("Content-Type", kind)
+_USUAL = {
+    kind: ("Content-Type", kind)
     for kind in (
         "application/json",
         "application/octet-stream",
         "text/html; charset=utf-8",
         "text/plain; charset=utf-8",
     )
-)
+}
 
 
 class Headers:
@@ -62,6 +62,18 @@ class Headers:
         ]
         return headers
 
+    @classmethod
+    def of_type(cls, content_type: str | None) -> Self:
+        """Return fields that say of what type the content is; None says nothing."""
+        headers = cls()
+        if content_type is None:
+            return headers
+        if (usual := _USUAL.get(content_type)) is not None:
+            headers._items.append(usual)
+        else:
+            headers.add("Content-Type", content_type)
+        return headers
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the value; of a repeated field all values, joined by ``", "``.
 
@@ -98,10 +110,6 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a field, beside those of the same name."""
-        if (name, value) in _LAWFUL:
-            self._items.append((name, value))
-            self._index = None
-            return
         if not isinstance(value, str):
             raise TypeError(
                 f"{name}: a field's value is text, not {type(value).__name__}"

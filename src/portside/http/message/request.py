@@ -65,15 +65,20 @@ class Request:
         path_values: what the mux found in the path, by name, decoded.
         pattern: the pattern of the mux that matched.
         user: who asks, once a middleware has found out; the access log says it.
-        state: for what else middleware has to say to the handlers behind it.
         line: what it came by.
     """
 
-    __slots__ = (
-        "_body", "_content", "_cookies", "_fields", "_form", "_headers", "_host",
-        "_outer", "_path", "_query", "line", "method", "path_values", "pattern",
-        "raw_path", "raw_query", "state", "target", "upgrade", "user", "version",
-    )  # fmt: skip
+    # What is made when it is first asked for; until then there is one for all requests.
+    _content: bytes | None = None
+    _cookies: dict[str, str] | None = None
+    _form: Form | None = None
+    _headers: Headers | None = None
+    _outer: "Request | None" = None
+    _path: str | None = None
+    _query: Query | None = None
+    _state: dict[str, Any] | None = None
+    pattern: str | None = None
+    user: str | None = None
 
     def __init__(
         self,
@@ -91,20 +96,10 @@ class Request:
         self.version = (1, minor)
         self.upgrade = upgrade
         self.path_values: dict[str, str] = {}
-        self.pattern: str | None = None
-        self.user: str | None = None
-        self.state: dict[str, Any] = {}
         self.line = line
         self._fields = fields
         self._body = body
-        self._content: bytes | None = None
         self._host = host
-        self._headers: Headers | None = None
-        self._path: str | None = None
-        self._query: Query | None = None
-        self._cookies: dict[str, str] | None = None
-        self._form: Form | None = None
-        self._outer: Request | None = None
         if target[0] != "/":
             target, self._host = _origin_form(target, host)
         self.raw_path, _, self.raw_query = target.partition("?")
@@ -129,6 +124,15 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """For what middleware has to say to the handlers behind it."""
+        if self._outer is not None:
+            return self._outer.state
+        if self._state is None:
+            self._state = {}
+        return self._state
 
     # -- what is asked for
 
@@ -273,7 +277,7 @@ class Request:
         inner.raw_path = raw_path
         inner.path_values = self.path_values
         inner.pattern = self.pattern
-        inner.user, inner.state = self.user, self.state
+        inner.user = self.user
         inner._outer = self
         return inner
 

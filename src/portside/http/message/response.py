@@ -88,12 +88,12 @@ class Response:
             raise TypeError(f"a body of type {type(body).__name__}, and not bytes")
         self.status = status
         self.body = body
-        self.headers = fields = Headers(headers or ())
+        if not headers:
+            self.headers = Headers.of_type(content_type or default)
+            return
+        self.headers = fields = Headers(headers)
         if content_type is not None:
-            if headers:
-                fields["Content-Type"] = content_type
-            else:
-                fields.add("Content-Type", content_type)
+            fields["Content-Type"] = content_type
         elif default is not None:
             fields.setdefault("Content-Type", default)
 

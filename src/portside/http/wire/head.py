@@ -50,7 +50,10 @@ Fields = list[tuple[bytes, bytes]]
 
 _SLASH = 47
 
-_USUAL = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_USUAL = {
+    name.encode(): name
+    for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+}
 
 
 class Head:
@@ -109,7 +112,10 @@ class HeadParser:
         self._fields_complete = False
 
     def parse(self, raw: bytes) -> Head:
-        """Return what a head says; raw ends with the empty line.
+        """Return what a head says, until the next is parsed.
+
+        Args:
+            raw: ends with the empty line.
 
         Raises:
             RequestError: it says nothing that everybody would read alike.
@@ -146,19 +152,14 @@ class HeadParser:
         return head
 
     def _like_the_last(self, method: bytes, target: bytes) -> Head:
-        """Return a head that differs from the last in its request line alone.
+        """Return the last head, with another request line: the last is over by then.
 
         Most clients say the same of themselves with each request of a connection; what
         was read once, and lawful, need not be read again.
         """
-        last = self._last
-        assert last is not None
-        head = Head(method.decode(), target.decode(), last.minor, last.fields)
-        head.host = last.host
-        head.length = last.length
-        head.keep_alive = last.keep_alive
-        head.expects_continue = last.expects_continue
-        head.upgrade = last.upgrade
+        head = self._last
+        assert head is not None
+        head.method, head.target = _USUAL[method], target.decode()
         return head
 
     # -- what httptools calls
