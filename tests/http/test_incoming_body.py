@@ -12,6 +12,7 @@ from portside.http.message.status_error import RequestError, StatusError
 from portside.http.settings import HttpSettings
 from portside.http.wire.head import Head
 from portside.net import Conn
+from tests.http.played import PlayedStream
 
 KIB_64 = 65536
 
@@ -409,3 +410,29 @@ def test_dropping_has_its_own_time_and_not_what_the_handler_left(pipe):
         sleep(0.4)
         far.write(b"llo")
         assert dropping.result()
+
+
+class Late(Conn):
+    """A conn whose deadline passes when somebody asks what is buffered."""
+
+    @property
+    def buffered(self) -> int:
+        """Return what is there, and let the deadline have passed."""
+        self.set_read_deadline(now() - 1)
+        return super().buffered
+
+
+def test_a_deadline_between_two_chunks_loses_neither():
+    stream = PlayedStream([b"5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n"], ends=False)
+    body = body_of(Late(stream))
+    assert list(body) == [b"hello", b"abc"]
+
+
+def test_what_a_block_around_has_ended_counts_as_waiting_too(pipe):
+    """Else a client that dribbles could stay as long as its handler is patient."""
+    near, _ = pipe
+    body = body_of(near, 5, body_timeout=0.3)
+    with pytest.raises(RequestError, match="408"):
+        for _ in range(100):
+            with contextlib.suppress(DeadlineError), timeout(0.05):
+                body.read()

@@ -222,7 +222,6 @@ class IncomingBody(Body):
                 if not data:
                     raise EndOfStreamError
             self._period_count += len(data)
-            self._period_waited += now() - self._asked_at
             return data
         except DeadlineError:
             if now() < self._deadline:
@@ -232,6 +231,8 @@ class IncomingBody(Body):
             self._break(400, "the body of the request ended early")
         except RequestError as error:
             self._break(error.status, error.message)
+        finally:  # also where a block around has ended the read
+            self._period_waited += now() - self._asked_at
 
     def _break(self, status: int, message: str) -> NoReturn:
         self._broken = RequestError(status, message)
@@ -277,7 +278,12 @@ class IncomingBody(Body):
         room = max_bytes - len(data)
         if self.max_bytes is not None:
             room = min(room, self.max_bytes - self.count - len(data))
-        block = self._conn.read(PIECE_BYTES)  # it is buffered: nothing waits
+        try:
+            block = self._conn.read(PIECE_BYTES)  # it is buffered: nothing waits
+        except DeadlineError:
+            return (
+                data  # it was taken already, and would be lost: the next read says so
+            )
         pieces, end = self._lines.take_whole(block, room)
         self._conn.unread(block[end:])
         return b"".join([data, *pieces]) if pieces else data
