@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from portside import net
-from portside.engine import TaskGroup, now, sleep, timeout
+from portside.engine import Buffer, TaskGroup, now, sleep, timeout
 from portside.errors import DeadlineError
 from portside.http.message.file_body import FileBody
 from portside.http.message.response import Response
 from portside.http.outgoing import PERIOD_BYTES, Outgoing
 from portside.net import Conn
+from tests.http.played import PlayedStream
 
 WAIT = 0.15
 """Seconds, as ``write_timeout``."""
@@ -180,3 +181,35 @@ def test_a_client_over_tcp_that_stops_reading_is_given_up():
             send(near, Response(bytes(8_000_000)))
         assert WAIT <= now() - began < 5
         assert caught.value.remote == far.local_address
+
+
+class Stalls(PlayedStream):
+    """A peer that takes 65540 bytes, nothing for a period, and then all of it."""
+
+    has_stalled = False
+
+    def send(self, data: Buffer) -> int:
+        """Take what it takes."""
+        if not self.sent:
+            self.sent += memoryview(data)[:65540]
+            return len(self.sent)
+        if not self.has_stalled:
+            self.has_stalled = True
+            sleep(2 * WAIT)
+            raise DeadlineError
+        return super().send(data)
+
+
+def test_a_file_that_goes_with_its_head_is_never_sent_with_a_hole(tmp_path):
+    """What an error says was sent has the head in it: it is no place in the file."""
+    content = bytes(range(250)) * 120
+    (tmp_path / "a").write_bytes(content)
+    body = FileBody(str(tmp_path / "a"))
+    descriptor = os.open(body.path, os.O_RDONLY)
+    body.take(descriptor, os.fstat(descriptor))
+    stream = Stalls([], ends=True)
+    with pytest.raises(DeadlineError):
+        send(Conn(stream), Response(body, headers={"X-A": "a" * 40_000}))
+    body.close()
+    sent = bytes(stream.sent).partition(b"\r\n\r\n")[2]
+    assert sent == content[: len(sent)]

@@ -108,15 +108,19 @@ class Outgoing:
     # -- bodies
 
     def _send_file(self, head: bytes, body: FileBody) -> None:
-        parts = body.parts
-        if body.length <= TOGETHER_BYTES and len(parts) == 1:
-            with self._conn.corked():  # one segment, as a small file is read anyway
+        match body.parts:
+            case [(offset, count)] if body.length <= TOGETHER_BYTES:
+                # With the head, in one segment. No period but this: what an error says
+                # was sent has the head in it too, and could not be gone on from.
+                self._renew()
+                with self._conn.corked():
+                    self._conn.write(head)
+                    self._conn.send_file(body.descriptor, offset, count)
+                self.sent = count
+            case parts:
                 self._write(head)
-                self._send_part(body, parts[0])
-            return
-        self._write(head)
-        for part in parts:
-            self._send_part(body, part)
+                for part in parts:
+                    self._send_part(body, part)
 
     def _send_part(self, body: FileBody, part: Part) -> None:
         if isinstance(part, bytes):
