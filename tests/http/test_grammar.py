@@ -49,6 +49,11 @@ def is_slow(pattern: re.Pattern[Any], before: str, pumped: str) -> bool:
     is_text = isinstance(pattern.pattern, str)
     texts = [before + pumped + behind for behind in BEHIND]
     tried = texts if is_text else [text.encode("latin-1") for text in texts]
+    return all(takes_long(pattern, tried) for _ in range(5))
+
+
+def takes_long(pattern: re.Pattern[Any], tried: list[Any]) -> bool:
+    """A busy machine may make it long once, a pattern that is not linear each time."""
     began = time.process_time()
     for text in tried:
         pattern.fullmatch(text)
