@@ -60,7 +60,6 @@ class Turns:
     def __init__(self):
         self.idle = Task("idle")
         self.present = self.idle
-        self.turns = 0
         self.resumed_at = now()
         self.looks = 0
 
@@ -71,7 +70,6 @@ class Turns:
 
     def begin(self, name, *, seconds_ago=0.0):
         self.resumed_at = now() - seconds_ago
-        self.turns += 1
         self.present = Task(name)
 
     def end(self):

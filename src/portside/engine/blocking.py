@@ -54,13 +54,16 @@ class _Threads:
         return "threads without a hub"
 
 
+_THREADS = _Threads()
+
+
 class Blocking:
     """The engine of a thread that has no event loop."""
 
-    is_shared = False
-    owner = _Threads()
-
     def __init__(self) -> None:
+        # Here and not on the class: they are asked at each turn.
+        self.is_shared = False
+        self.owner = _THREADS
         self.task = Task("main")
         self._bell: Bell | None = None
         self._poll = select.poll()

@@ -17,7 +17,10 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from portside.engine.poller import READ, WRITE, Poller, make_poller
+from portside.engine.scope import now
 from portside.engine.task import Task
+from portside.engine.timers import Timers
+from portside.errors import DeadlineError
 
 __all__ = ["NOTHING", "DescriptorWaits"]
 
@@ -34,10 +37,11 @@ class DescriptorWaits:
 
     task: Task
     _switch: Callable[[], Any]
+    _timers: Timers
 
     def __init__(self, poller: Poller | None) -> None:
         self._poller = make_poller() if poller is None else poller
-        self._asked = self._poller.asked
+        self._asked, self._asked_reads = self._poller.asked, self._poller.reads
         self._readers: dict[int, Task] = {}
         self._writers: dict[int, Task] = {}
         self._watches: dict[int, Callable[[], None]] = {}
@@ -53,26 +57,32 @@ class DescriptorWaits:
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
-        # As `wait_write`, without the calls: every message passes here.
+        # As `wait_write` and `_sleep`, without the calls: every message passes here.
         readers, task = self._readers, self.task
         if fd in readers:
             self._join(readers, fd)
         readers[fd] = task
         try:
-            if not self._asked.get(fd, 0) & READ:
+            if fd not in self._asked_reads:
                 self._poller.ask(fd, self._waited_for(fd))
-            if deadline is not None or task.was_told:
+            if task.was_told:
                 self._sleep(deadline)
             else:
+                if deadline is not None and (
+                    (timer := task.timer) is None or timer[0] > deadline
+                ):
+                    self._timers.set(task, deadline)
+                switch = self._switch
                 task.sleeping = True
-                told = NOTHING if task.woken else self._switch()
+                told = NOTHING if task.woken else switch()
                 task.sleeping = False
-                if task.woken:
-                    task.woken = False
-                    if told == NOTHING:
-                        task.raise_if_cancelled()
                 if told == fd:
                     return  # the loop has taken the task off
+                if task.woken:
+                    task.woken = False
+                    task.raise_if_cancelled()
+                if deadline is not None and now() >= deadline:
+                    raise DeadlineError
         except BaseException:
             self._leave(readers, fd)
             raise

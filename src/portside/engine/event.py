@@ -15,6 +15,9 @@ __all__ = ["Event"]
 class Event:
     """A flag that goes up once and wakes whoever waits for it.
 
+    Attributes:
+        is_set: whether it has happened.
+
     >>> event = Event()
     >>> event.set()
     >>> event.is_set
@@ -22,20 +25,15 @@ class Event:
     """
 
     def __init__(self) -> None:
-        self._is_set = False
+        self.is_set = False
         self._waiting: list[Task] = []
 
-    @property
-    def is_set(self) -> bool:
-        """Whether it has happened."""
-        return self._is_set
-
     def __bool__(self) -> bool:
-        return self._is_set
+        return self.is_set
 
     def set(self) -> None:
         """Say that it has happened; again is silent. From any thread."""
-        self._is_set = True
+        self.is_set = True
         for task in tuple(self._waiting):
             task.wake()
 
@@ -46,13 +44,13 @@ class Event:
             DeadlineError: the bound of a block around came first.
             Cancelled: this task is told to end.
         """
-        if self._is_set:
+        if self.is_set:
             return
         checkpoint()
         task = current()
         self._waiting.append(task)  # first, so that a set from now on wakes us
         try:
-            while not self._is_set:
+            while not self.is_set:
                 park()
         finally:
             self._waiting.remove(task)

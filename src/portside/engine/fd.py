@@ -62,7 +62,7 @@ class Descriptor:
         sock.setblocking(False)
         self._socket = sock
         self.number = sock.fileno()
-        self.reading = Gate(self._left)
+        self.reading = Gate(self._left, is_counted=False)
         self.writing = Gate(self._left)
         self._probably_empty = True
         self._was_reset = False
@@ -109,15 +109,20 @@ class Descriptor:
             self._belong_to(engine.owner)
         if self._probably_empty and not gate.draining:
             engine.wait_read(self.number, gate.bound)
+        else:
+            self._probably_empty = True
+            engine.count()
         if gate.closed:
             raise ClosedError
+        recv = self._recv  # called as a method, it would be looked for in the class
         try:
-            data = self._recv(max_bytes)
+            data = recv(max_bytes)
         except OSError as error:
             data = self._receive_again(error, max_bytes)
         if not data:
             self._check_end()
-        self._probably_empty = len(data) < max_bytes
+        if len(data) == max_bytes:
+            self._probably_empty = False
         if socket_call.hooks:
             socket_call("recv", self.number, "", bytes_text(data))
         return data
@@ -132,15 +137,13 @@ class Descriptor:
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
-        # As in `receive`.
-        gate = self.writing
-        owner = gate.engine.owner
+        # As in `receive`; a close since the gate was entered may come after it as well.
+        owner = self.writing.engine.owner
         if self._owner is not owner:
             self._belong_to(owner)
-        if gate.closed:
-            raise ClosedError
+        send = self._send
         try:
-            count = self._send(data)
+            count = send(data)
         except OSError as error:
             count = self._send_again(error, data)
         if socket_call.hooks:
@@ -202,7 +205,7 @@ class Descriptor:
         """Connect; the writing gate's deadline bounds it."""
         self.writing.check()
         while not self.try_connect(address):
-            waist.wait_write(self.number, self.writing.deadline)
+            waist.wait_write(self.number, self.writing.bound)
             self.writing.check()
 
     def try_connect(self, address: Any) -> bool:

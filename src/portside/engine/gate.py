@@ -12,13 +12,13 @@ the bytes of two calls never mix. Whoever closes does not wait for the one insid
 marks, wakes, and the last one out calls `on_empty`, where the descriptor is given back.
 Only so can its number not be reused under somebody's feet.
 
-The turn is a lock that nobody blocks on, since every message passes here twice: who
-does not get it stands in line and parks. Who leaves gives the lock back and then looks
-at the line; who stands in line tries the lock after it has lined up. So one of them
-sees the other, and the same holds for the closed mark.
+The turn is the one entry of a dict, since every message passes here twice: to set it
+where there is none is one step, as taking a lock is, and costs a fifth of that. Nobody
+blocks on it: who does not get it stands in line and parks. Who leaves gives it back and
+then looks whether it is wanted; who stands in line says that it is, and tries again
+after that. So one of them sees the other, and the same holds for the closed mark.
 """
 
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
@@ -33,6 +33,7 @@ from portside.errors import ClosedError, DeadlineError, Error
 __all__ = ["Gate"]
 
 _NOBODY: Any = None
+_NEVER = float("-inf")  # until when a closed gate may be used
 
 
 class Gate:
@@ -42,53 +43,55 @@ class Gate:
     entering it, goes through `locate` on its way.
 
     Attributes:
-        deadline: until when each of them may take; None is for ever.
+        deadline: until when each of them may take; None is for ever. Once it was
+            closed it is a moment before all others.
         bound: the same for the task inside, with the bounds of the blocks around it; as
             it was when it entered, or at its last `check`.
         engine: the engine of the task inside; nothing while nobody is, or a conn would
             keep what belongs to a thread that has ended.
         closed: nobody comes in any more.
-        is_plain: it is open and has no deadline.
+        is_counted: each turn is an operation after which others may have theirs. Of a
+            reader only one that did not wait is: it counts itself.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
         locate: gives an error its place; None leaves it as it is.
     """
 
     __slots__ = (
-        "_holder",
+        "_inside",
         "_line",
         "_on_empty",
-        "_take",
-        "_turn",
+        "_wanted",
         "bound",
         "closed",
         "deadline",
         "draining",
         "ends_when_draining",
         "engine",
-        "is_plain",
+        "is_counted",
         "locate",
     )
 
-    def __init__(self, on_empty: Callable[[], None]) -> None:
+    def __init__(
+        self, on_empty: Callable[[], None], *, is_counted: bool = True
+    ) -> None:
         self.deadline: float | None = None
         self.bound: float | None = None
         self.engine: Engine = _NOBODY
         self.closed = False
-        self.is_plain = True
+        self.is_counted = is_counted
         self.ends_when_draining = False
         self.draining = False
         self.locate: Callable[[OSError], Error] | None = None
         self._on_empty = on_empty
-        self._turn = threading.Lock()
-        self._take = self._turn.acquire
-        self._holder: Task | None = None
+        self._inside: dict[int, Task] = {}
+        self._wanted = False  # somebody stands in line, or it was closed
         self._line: list[Task] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether it is closed and nobody is inside any more."""
-        return self.closed and not self._turn.locked()
+        return self.closed and not self._inside
 
     def check(self) -> None:
         """Raise what ends a call inside now; else note its bound.
@@ -98,40 +101,42 @@ class Gate:
             ClosedError: it was closed.
             DeadlineError: the deadline, or the bound of a block around, has passed.
         """
+        deadline = self.deadline  # before the mark: closing moves it too
         if self.closed:
             raise ClosedError
-        self.bound = checkpoint(self.deadline)
+        self.bound = checkpoint(deadline)
 
     def enter(self) -> None:
         """Wait for this task's turn; raises what `check` does, located."""
         engine = here.engine
-        task = engine.task
-        if engine.is_shared:
+        if self.is_counted and engine.is_shared:
             engine.count()  # before it has the turn: others would queue for it
-        if self._line or not self._take(False):
-            self._wait_for_turn(task)
+        task = engine.task
         # From here on who moves the deadline, or closes, wakes us: so both are read
         # after this.
-        self._holder = task
+        if self._wanted or self._inside.setdefault(0, task) is not task:
+            self._wait_for_turn(task)
         self.engine = engine
         if task.was_told or scope_deadline() is not None:
             self._enter_bounded(task)
-        elif self.is_plain:
-            self.bound = None  # nearly always: every message passes here twice
-        elif self.closed or (bound := self.deadline) is None or now() >= bound:
-            self._enter_bounded(task)
+        elif (at := self.deadline) is None or now() < at:
+            self.bound = at  # nearly always: every message passes here twice
         else:
-            self.bound = bound
+            self._enter_bounded(task)
 
     def leave(self) -> None:
         """Let the next one in; the last one out of a closed gate calls `on_empty`."""
-        self._holder = None
         self.engine = _NOBODY
-        self._turn.release()
-        if self._line:
+        del self._inside[0]
+        if self._wanted:
             self._wake_first()
-        if self.closed:
-            self._on_empty()
+            if self.closed:
+                self._on_empty()
+
+    def count(self) -> None:
+        """Count the turn of a reader that did not wait."""
+        if not self.is_counted:
+            self.engine.count()
 
     def located(self, error: OSError) -> OSError:
         """Return the error with its place, or as it is where none is known."""
@@ -144,7 +149,10 @@ class Gate:
             raise error
         raise located from error
 
-    __enter__ = enter
+    def __enter__(self) -> None:
+        if not self.is_counted:
+            here.engine.count()
+        self.enter()
 
     def __exit__(
         self,
@@ -166,15 +174,14 @@ class Gate:
     def abandon(self) -> None:
         """Let nobody in any more, and tell nobody: in a fork they are not here."""
         self.closed = True
-        self.is_plain = False
+        self.deadline = _NEVER  # in one place with the mark: `enter` looks at this
+        self._wanted = True
 
     def set_deadline(self, at: float | None) -> None:
         """Move the deadline, also of the calls that wait now."""
         self.deadline = at
-        # Said, and then looked at again: others may set, or close, in this moment.
-        self.is_plain = at is None
-        if self.deadline is not None or self.closed:
-            self.is_plain = False
+        if self.closed:  # looked at after it was said: it may be closed in this moment
+            self.deadline = _NEVER
         self._wake_all()
 
     def drain(self) -> None:
@@ -190,10 +197,11 @@ class Gate:
     def _enter_bounded(self, task: Task) -> None:
         """Do for the one inside what `check` does, and let it out if that raises."""
         try:
+            deadline = self.deadline
             if self.closed:
                 raise ClosedError
             task.raise_if_cancelled()
-            self.bound = bound = earliest(self.deadline, scope_deadline())
+            self.bound = bound = earliest(deadline, scope_deadline())
             if bound is not None and now() >= bound:
                 raise DeadlineError
         except BaseException as error:
@@ -205,11 +213,13 @@ class Gate:
     def _wait_for_turn(self, task: Task) -> None:
         line = self._line
         line.append(task)
+        self._wanted = True
         try:
-            while line[0] is not task or not self._turn.acquire(False):
+            while line[0] is not task or self._inside.setdefault(0, task) is not task:
+                deadline = self.deadline
                 if self.closed:
                     raise ClosedError
-                park(self.deadline)
+                park(deadline)
         except BaseException as error:
             line.remove(task)
             self._wake_first()  # the turn may have been left to us
@@ -217,12 +227,16 @@ class Gate:
                 raise self.located(error) from None
             raise
         line.remove(task)
+        # By the one inside, so nobody leaves between the two.
+        self._wanted = False
+        if line or self.closed:
+            self._wanted = True
 
     def _wake_first(self) -> None:
         for task in self._line[:1]:
             task.wake()
 
     def _wake_all(self) -> None:
-        for task in (self._holder, *self._line):
+        for task in (self._inside.get(0), *self._line):
             if task is not None:
                 task.wake()

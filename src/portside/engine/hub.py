@@ -59,15 +59,13 @@ class Hub(DescriptorWaits):
 
     Attributes:
         task: the one whose turn it is; `idle` while it is nobody's.
-        turns: how many turns there were.
-        resumed_at: when the present one began.
+        resumed_at: when the present turn, or the last one, began.
         gone: this is a forked child, and the hub is its parent's.
     """
 
-    is_shared = True
-
     def __init__(self, poller: Poller | None = None) -> None:
         super().__init__(poller)
+        self.is_shared = True  # here and not on the class: it is asked at each turn
         self.task = self.idle = Task("hub")
         self.idle.was_told = True  # it must not wait: `wait_read` looks at it closely
         self.owner = self
@@ -79,7 +77,6 @@ class Hub(DescriptorWaits):
         self._set_loop()
         self._asleep = False
         self._operations = 0
-        self.turns = 0
         self.resumed_at = 0.0
         self.gone = False
         bell = Bell()
@@ -132,8 +129,8 @@ class Hub(DescriptorWaits):
 
     def _run_until_done(self, main: Task) -> None:
         ready, timers, readers = self._ready, self._timers, self._readers
-        poller, resume, nobody = self._poller, self._resume, self.idle
-        watchdog = self._watchdog
+        take_reader, poller = readers.pop, self._poller
+        resume, nobody, watchdog = self._resume, self.idle, self._watchdog
         while not main.done:
             for _ in range(len(ready)):
                 task = ready.popleft()
@@ -149,23 +146,22 @@ class Hub(DescriptorWaits):
                 seconds = timers.seconds_to_next() if timers.heap else None
             events = poller.poll(seconds)
             self._asleep = False
+            if events and watchdog.sleeps:
+                watchdog.rouse()
             for fd, bits in events:
                 # Nearly always: bytes for a task that waits for them.
-                if bits == READ and (task := readers.get(fd, nobody)).sleeping:
-                    del readers[fd]
+                if bits == READ and (task := take_reader(fd, nobody)).sleeping:
                     # What `_resume` does, without its price.
+                    self.resumed_at = now()
                     self.task = task
                     self._operations = 0
-                    self.resumed_at = now()
-                    self.turns += 1
-                    if watchdog.sleeps:
-                        watchdog.rouse()
                     task.line.switch(fd)
-                    self.task = nobody
-                    if self.gone:
-                        leave_fork(task)
                 else:
+                    self.task = nobody
+                    if bits == READ and task is not nobody:
+                        readers[fd] = task  # that of the watches, which never sleeps
                     self._tell(fd, bits)
+            self.task = nobody
             if timers.heap:
                 for task in timers.take_due():
                     if task.sleeping:
@@ -186,16 +182,13 @@ class Hub(DescriptorWaits):
             self._resume(writer, fd)
 
     def _resume(self, task: Task, fd: int) -> None:
+        self.resumed_at = now()  # first: the watchdog looks from its thread
         self.task = task
         self._operations = 0
-        self.resumed_at = now()
-        self.turns += 1
         if self._watchdog.sleeps:
             self._watchdog.rouse()
         task.line.switch(fd)
         self.task = self.idle
-        if self.gone:
-            leave_fork(task)
 
     # -- what the waist asks
 
@@ -269,8 +262,10 @@ class Hub(DescriptorWaits):
             self._tasks.discard(task)
             self._timers.drop(task)
             task.ringer = task.line = None
+            if self.gone:
+                leave_fork(task)
             del task
-            if self.gone or len(self._idle_lines) >= MAX_IDLE_LINES:
+            if len(self._idle_lines) >= MAX_IDLE_LINES:
                 return
             self._idle_lines.append(line)
             self._switch()

@@ -37,6 +37,9 @@ class Poller(Protocol):
     asked: dict[int, int]
     """For each descriptor what the poller was asked to tell of it."""
 
+    reads: set[int]
+    """Those that it was asked to tell READ of."""
+
     def ask(self, fd: int, mask: int) -> None:
         """Tell this of fd from now on, in place of what was asked before.
 
@@ -67,6 +70,7 @@ class EpollPoller:
         self._epoll = select.epoll()
         self.poll: Poll = self._epoll.poll  # without a layer: it is called each round
         self.asked: dict[int, int] = {}
+        self.reads: set[int] = set()
         self._on_disk: set[int] = set()
 
     def ask(self, fd: int, mask: int) -> None:
@@ -79,7 +83,7 @@ class EpollPoller:
         except PermissionError:  # a file on disk: epoll refuses what is always ready
             self._on_disk.add(fd)
             self.poll = self._poll_with_files
-        self.asked[fd] = mask
+        _note(self, fd, mask)
 
     def stand_at(self, fd: int) -> None:
         """Join the end of the line of the processes that wait at this listener.
@@ -89,10 +93,11 @@ class EpollPoller:
         """
         self.forget(fd)
         self._register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-        self.asked[fd] = READ
+        _note(self, fd, READ)
 
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more, also if a twin of it stays open."""
+        self.reads.discard(fd)
         if self.asked.pop(fd, None) is None or self._epoll.closed:
             return
         self._on_disk.discard(fd)
@@ -132,6 +137,7 @@ class SelectorsPoller:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self.asked: dict[int, int] = {}
+        self.reads: set[int] = set()
         self._on_disk: set[int] = set()
 
     def ask(self, fd: int, mask: int) -> None:
@@ -144,7 +150,7 @@ class SelectorsPoller:
             self._selector.register(fd, events)
         except PermissionError:
             self._on_disk.add(fd)
-        self.asked[fd] = mask
+        _note(self, fd, mask)
 
     def stand_at(self, fd: int) -> None:
         """Tell of clients at a listener; every process that waits is woken."""
@@ -153,6 +159,7 @@ class SelectorsPoller:
     def forget(self, fd: int) -> None:
         """Tell nothing of fd any more."""
         self._on_disk.discard(fd)
+        self.reads.discard(fd)
         if self.asked.pop(fd, None) is None or self._selector.get_map() is None:
             return
         try:
@@ -172,6 +179,14 @@ class SelectorsPoller:
     def close(self) -> None:
         """Give the descriptor back."""
         self._selector.close()
+
+
+def _note(poller: Poller, fd: int, mask: int) -> None:
+    poller.asked[fd] = mask
+    if mask & READ:
+        poller.reads.add(fd)
+    else:
+        poller.reads.discard(fd)
 
 
 def make_poller() -> Poller:

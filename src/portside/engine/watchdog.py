@@ -34,7 +34,6 @@ class _Turns(Protocol):
     """What it looks at: a hub."""
 
     idle: Task
-    turns: int
     resumed_at: float
 
     @property
@@ -74,21 +73,22 @@ class Watchdog:
 
     def _look_on(self) -> None:
         hub = self._hub
-        turns_seen, turns_told, idle_looks = -1, -1, 0
+        seen, told, idle_looks = -1.0, -1.0, 0  # turns, by when they began
         while not self._stopped.wait(_LOOK_SECONDS):
-            task, turns = hub.task, hub.turns
-            is_idle = task is hub.idle and turns == turns_seen
+            task, began = hub.task, hub.resumed_at
+            is_idle = task is hub.idle and began == seen
             idle_looks = idle_looks + 1 if is_idle else 0
-            turns_seen = turns
-            if task is not hub.idle and turns != turns_told:
-                seconds = now() - hub.resumed_at
-                if seconds > STALL_SECONDS and turns == hub.turns:
-                    turns_told = turns
+            seen = began
+            if task is not hub.idle and began != told:
+                seconds = now() - began
+                is_same = hub.task is task and hub.resumed_at == began
+                if seconds > STALL_SECONDS and is_same:
+                    told = began
                     self._tell(task, seconds)
             if idle_looks > _IDLE_LOOKS:
                 self._may_look.clear()
                 self.sleeps = True
-                if turns == hub.turns and not self._stopped.is_set():
+                if began == hub.resumed_at and not self._stopped.is_set():
                     self._may_look.wait()
                 idle_looks = 0
 

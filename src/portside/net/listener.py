@@ -132,7 +132,7 @@ class Listener:
                     try:
                         return self.accept_nowait()
                     except WouldBlockError:
-                        wait_accept(self.filenos(), self._gate.deadline)
+                        wait_accept(self.filenos(), self._gate.bound)
             finally:
                 self._gate.leave()
         except Error as error:

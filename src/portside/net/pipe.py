@@ -50,7 +50,7 @@ class _Direction:
 
     def wait(self, gate: Gate) -> None:
         """Sleep until something changes here, or for no reason."""
-        park(gate.deadline)
+        park(gate.bound)
 
     def join(self, task: Task) -> None:
         """Be woken by changes, from now on."""
