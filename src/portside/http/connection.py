@@ -112,9 +112,7 @@ class Connection:
         began = now() if self._is_logged else 0.0
         self._outgoing.has_begun = False
         self._error = ""
-        body = None
-        if head.length != 0:
-            body = IncomingBody(self._conn, head, self._settings, self._say_continue)
+        body = None if head.length == 0 else self._body_of(head)
         request = Request(
             head.method,
             head.target,
@@ -125,25 +123,32 @@ class Connection:
             body,
             self,
         )
-        if body is None:
-            return self._exchange(request, head, began, None)
         try:
-            return self._exchange(request, head, began, body)
+            try:
+                response = self._respond(request)
+            except Exception as error:  # noqa: BLE001  a handler may raise anything
+                response = self._failed(request, error, began)
+            if response.__class__ is Response and response.body.__class__ is bytes:
+                return self._send(request, response, head, began, body)
+            return self._send_prepared(request, response, head, began, body)
         finally:
-            self._heads.deadline_moved()
-            request.close()
+            if body is not None:
+                self._heads.deadline_moved()
+                request.close()
 
-    def _exchange(
-        self, request: Request, head: Head, began: float, body: IncomingBody | None
+    def _body_of(self, head: Head) -> IncomingBody:
+        self._heads.end_idle()
+        return IncomingBody(self._conn, head, self._settings, self._say_continue)
+
+    def _send_prepared(
+        self,
+        request: Request,
+        response: Response,
+        head: Head,
+        began: float,
+        body: IncomingBody | None,
     ) -> bool:
-        try:
-            response = self._respond(request)
-        except Exception as error:  # noqa: BLE001  a handler may raise anything
-            response = self._failed(request, error, began)
-        if response.__class__ is not Response:
-            response = self._checked(request, response)
-        if response.body.__class__ is bytes:
-            return self._send(request, response, head, began, body)
+        response = self._checked(request, response)
         try:
             response = self._prepared(request, response, body, began)
             return self._send(request, response, head, began, body)
@@ -216,13 +221,8 @@ class Connection:
         body: IncomingBody | None,
     ) -> bool:
         keep_alive = head.keep_alive and not self._draining.is_set
-        # A stream may be made of the body of the request: so that is dropped behind it,
-        # and a client that waits to send it must be told before.
-        is_stream = response.body.__class__ not in (bytes, FileBody, Upgrade)
-        if body is not None and is_stream and response.status < 400:
-            body.say_continue()
-        elif body is not None and not body.is_over and not is_stream:
-            keep_alive = body.drop(DROP_BYTES, DROP_SECONDS) and keep_alive
+        if body is not None and not self._has_read(body, response):
+            keep_alive = False
         if response.body.__class__ is Upgrade:
             self._go_over(response, began, request)
             return False
@@ -247,11 +247,24 @@ class Connection:
             return keep_alive and body.drop(DROP_BYTES, DROP_SECONDS)
         return keep_alive
 
+    def _has_read(self, body: IncomingBody, response: Response) -> bool:
+        """Read what is left of the request; return whether that was all of it.
+
+        A stream may be made of it: so there it is read when the stream is over, and a
+        client that waits to send it must be told now.
+        """
+        if response.body.__class__ in (bytes, FileBody, Upgrade):
+            return body.is_over or body.drop(DROP_BYTES, DROP_SECONDS)
+        if response.status < 400:
+            body.say_continue()
+        return True
+
     def _go_over(self, response: Response, began: float, request: Request) -> None:
         fields = [*response.headers.items(), ("Connection", "upgrade")]
         self._outgoing.write(head_bytes(101, fields))
         self._log(request, 101, began)
         self._conn.set_deadline(None)
+        self._heads.end_idle()
         assert isinstance(response.body, Upgrade)
         response.body.converse(self._conn)
 

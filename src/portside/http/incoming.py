@@ -51,6 +51,7 @@ class Heads:
     def __init__(self, conn: Conn, settings: HttpSettings) -> None:
         self._conn = conn
         self._idle = conn.idle()
+        self._is_idle = False
         self._keep_alive_timeout = settings.keep_alive_timeout
         self._header_timeout = settings.header_timeout
         self._max_header_bytes = settings.max_header_bytes
@@ -71,17 +72,22 @@ class Heads:
             RequestError: what came is no head, or not all of it came in time.
         """
         conn = self._conn
-        for _ in range(MAX_EMPTY_LINES):
+        n_empty = 0
+        while n_empty < MAX_EMPTY_LINES:
             if (moment := now()) >= self._renew_at:
                 self._renew_at = moment + self._slack
                 conn.set_read_deadline(self._renew_at + self._keep_alive_timeout)
+            if not self._is_idle:
+                self._begin_idle()
             try:
-                with self._idle:
-                    data = conn.read(PIECE_BYTES)
+                data = conn.read(PIECE_BYTES)
             except DeadlineError:
                 return None
-            if not data:
-                return None
+            if len(data) <= self._max_header_bytes:
+                if (head := self._parser.parse_again(data)) is not None:
+                    return head
+                if not data:
+                    return None
             end = data.find(b"\r\n\r\n") + 4  # 3 where it is not there
             if 3 < end <= self._max_header_bytes and data[0] != _CR:
                 if end == len(data):
@@ -89,6 +95,7 @@ class Heads:
                 conn.unread(data[end:])
                 return self._parser.parse(data[:end])
             conn.unread(data)
+            self.end_idle()
             self._renew_at = 0.0
             conn.set_read_deadline(now() + self._header_timeout)
             try:
@@ -101,7 +108,22 @@ class Heads:
                 ) from None
             except EndOfStreamError:
                 return None  # it went away in the middle: nobody is there to be told
+            n_empty += 1
         raise RequestError(400, "empty lines, and no request")
+
+    def end_idle(self) -> None:
+        """Let what is read from now on be read to its end, also if the server drains.
+
+        Between requests the client is owed nothing; and nobody reads while a request
+        without a body is answered, so it need not be said at each.
+        """
+        if self._is_idle:
+            self._is_idle = False
+            self._idle.__exit__(None, None, None)
+
+    def _begin_idle(self) -> None:
+        self._is_idle = True
+        self._idle.__enter__()
 
     def _first_line(self) -> bytes:
         first = self._conn.peek(1)

@@ -124,7 +124,7 @@ class Mux(Web):
                 return route.handler(request)
         if not ("%" in path or "//" in path or "/." in path or path == "*"):
             segments = path.split("/")
-            host = request.host if routes.hosts else ""
+            host = request.host
             route = routes.find(method, host, segments)
             if route is not None and not (
                 route.takes_rest and routes.wants_slash(method, host, segments)

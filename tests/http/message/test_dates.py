@@ -1,10 +1,12 @@
 """Dates: the one form that is written, the three that are read."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
-from portside.http.message.dates import date_text, now_text, parse_date
+from portside.engine import now
+from portside.http.message.dates import date_line, date_text, parse_date
 
 MOMENT = 784111777
 
@@ -79,8 +81,17 @@ def test_a_date_of_long_ago_has_four_digits_too():
     assert date_text(-62108867423) == "Tue, 06 Nov 0001 08:49:37 GMT"
 
 
-def test_the_text_of_a_second_is_made_once():
-    first = now_text(MOMENT)
-    assert now_text(MOMENT) is first
-    assert now_text(MOMENT + 1) == date_text(MOMENT + 1)
-    assert now_text(MOMENT) == first
+def test_the_line_of_a_second_is_made_once_and_says_the_present():
+    moment = now()
+    first = date_line(moment)
+    assert date_line(moment) is first
+    told = parse_date(first.removeprefix("Date: ").removesuffix("\r\n"))
+    assert told is not None
+    assert abs(time.time_ns() / 1e9 - told) < 60  # the machine may be busy
+
+
+def test_when_the_second_is_over_the_line_is_made_anew():
+    first = date_line(now())
+    again = date_line(now() + 1)
+    assert again is not first
+    assert date_line(now()) is again

@@ -17,8 +17,9 @@ def parse(*lines: bytes, first: bytes = b"GET / HTTP/1.1") -> Head:
 
 
 def refusal(head: bytes, parser: HeadParser | None = None) -> RequestError:
+    parser = parser or HeadParser(8192, 100)
     with pytest.raises(RequestError) as caught:
-        (parser or HeadParser(8192, 100)).parse(head)
+        _ = parser.parse_again(head) or parser.parse(head)
     return caught.value
 
 
@@ -260,18 +261,45 @@ def test_there_may_be_as_many_fields_as_the_limit_and_no_more():
 def test_the_fields_of_the_last_head_are_not_those_of_a_shorter_one():
     parser = HeadParser(8192, 100)
     parser.parse(raw(HOST, b"X-Secret: 1"))
+    assert parser.parse_again(raw(HOST)) is None
     assert parser.parse(raw(HOST)).fields == [(b"Host", b"x")]
 
 
 def test_only_the_request_line_may_differ_from_the_last_head():
     parser = HeadParser(8192, 100)
     parser.parse(raw(HOST, b"Connection: close"))
-    again = parser.parse(raw(HOST, b"Connection: close", first=b"HEAD /b HTTP/1.1"))
+    again = parser.parse_again(
+        raw(HOST, b"Connection: close", first=b"HEAD /b HTTP/1.1")
+    )
+    assert again is not None
     assert (again.method, again.target, again.keep_alive) == ("HEAD", "/b", False)
     other = HeadParser(8192, 100)
     other.parse(raw(HOST))
-    old = other.parse(raw(HOST, first=b"GET / HTTP/1.0"))
-    assert (old.minor, old.keep_alive) == (0, False)
+    assert other.parse_again(raw(HOST, first=b"GET / HTTP/1.0")) is None
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *(
+            b"BREW / HTTP/1.1",
+            b"get / HTTP/1.1",
+            b"GET  / HTTP/1.1",
+            b"GET /\tHTTP/1.1",
+        ),
+        *(b"GET /%41 HTTP/1.1", b"GET /# HTTP/1.1", b"GET /\xe9 HTTP/1.1"),
+        *(b"GET * HTTP/1.1", b"GET http://x/ HTTP/1.1", b"\r\nGET / HTTP/1.1"),
+        *(
+            b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1",
+            b"GET /" + b"a" * 8192 + b" HTTP/1.1",
+        ),
+    ],
+    ids=lambda first: ascii(first[:30]),
+)
+def test_a_request_line_that_wants_a_closer_look_gets_one(first):
+    parser = HeadParser(8192, 100)
+    parser.parse(raw(HOST))
+    assert parser.parse_again(raw(HOST, first=first)) is None
 
 
 KNOWN = [
@@ -292,7 +320,7 @@ def test_what_was_said_again_is_meant_again(lines, version):
     parser = HeadParser(8192, 100)
     parser.parse(raw(*lines, first=b"GET /first " + version))
     head = raw(*lines, first=b"POST /second?a " + version)
-    again, fresh = parser.parse(head), HeadParser(8192, 100).parse(head)
+    again, fresh = parser.parse_again(head), HeadParser(8192, 100).parse(head)
     for name in Head.__slots__:
         assert getattr(again, name) == getattr(fresh, name)
 

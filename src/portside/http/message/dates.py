@@ -2,16 +2,17 @@
 
 In       seconds since the epoch; text
 Out      ``Sun, 06 Nov 1994 08:49:37 GMT``; seconds since the epoch
-Source   RFC 9110 section 5.6.7
-Holds    the text of the second that runs: servers say it with every answer
+Source   RFC 9110 sections 5.6.7 and 6.6.1
+Holds    the line of the second that runs: servers say it with every answer
 Fails    never: a date that is none is None
 """
 
 import re
+import time
 from calendar import timegm
 from datetime import UTC, datetime
 
-__all__ = ["date_text", "now_text", "parse_date"]
+__all__ = ["date_line", "date_text", "parse_date"]
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = (
@@ -48,15 +49,24 @@ def date_text(seconds: float) -> str:
     )
 
 
-def now_text(seconds: int) -> str:
-    """Return `date_text` of the second that runs, made once in a second."""
+def date_line(moment: float) -> str:
+    r"""Return the field that says what time it is, ``\r\n`` and all.
+
+    It is made anew when the second is over.
+
+    Args:
+        moment: the present, on the clock of `portside.now`.
+    """
     global _last
-    if _last[0] != seconds:
-        _last = (seconds, date_text(seconds))
+    if moment >= _last[0]:
+        # Of the wall: a date is what a calendar says.
+        present = time.time_ns() / 1e9
+        over_at = moment + 1 - present % 1
+        _last = (over_at, f"Date: {date_text(present)}\r\n")
     return _last[1]
 
 
-_last: tuple[int, str] = (-1, "")  # one assignment: threads may race, and agree
+_last = (float("-inf"), "")  # one assignment: threads may race, and agree
 
 
 def parse_date(text: str) -> int | None:

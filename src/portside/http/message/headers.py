@@ -14,17 +14,6 @@ from portside.http.grammar import FIELD_NAME, FIELD_VALUE
 
 __all__ = ["Headers"]
 
-# What nearly every answer says: known to be lawful, so not looked at each time.
-_USUAL = {
-    kind: ("Content-Type", kind)
-    for kind in (
-        "application/json",
-        "application/octet-stream",
-        "text/html; charset=utf-8",
-        "text/plain; charset=utf-8",
-    )
-}
-
 
 class Headers:
     """The fields of a request or a response.
@@ -60,18 +49,6 @@ class Headers:
             (name.decode("latin-1"), value.decode("latin-1").strip(" \t"))
             for name, value in fields
         ]
-        return headers
-
-    @classmethod
-    def of_type(cls, content_type: str | None) -> Self:
-        """Return fields that say of what type the content is; None says nothing."""
-        headers = cls()
-        if content_type is None:
-            return headers
-        if (usual := _USUAL.get(content_type)) is not None:
-            headers._items.append(usual)
-        else:
-            headers.add("Content-Type", content_type)
         return headers
 
     def get(self, name: str, default: str | None = None) -> str | None:

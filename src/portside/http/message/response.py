@@ -24,7 +24,11 @@ __all__ = ["Response", "Upgrade"]
 
 _BYTES = "application/octet-stream"
 _HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
+
+# What nearly every answer says of itself, and nothing more: no fields are made of it.
+_USUAL = frozenset((_BYTES, _HTML, _JSON, _TEXT, None))
 
 
 class Upgrade:
@@ -55,9 +59,12 @@ class Response:
         status: as given.
         headers: all fields.
         body: bytes, an iterable of bytes, or a `FileBody`.
+        made_headers: the headers, once they were asked for. Until then the response
+            says its `bare_type` and no more, as most do.
+        bare_type: the content type, or None for none.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("bare_type", "body", "made_headers", "status")
 
     def __init__(
         self,
@@ -67,10 +74,11 @@ class Response:
         content_type: str | None = None,
         headers: Headers | Mapping[str, str] | None = None,
     ) -> None:
-        is_upgrade = status == 101 and isinstance(body, Upgrade)
-        if status.__class__ is not int and not isinstance(status, int):
+        if not isinstance(status, int):
             raise ValueError(f"a status is a whole number, not {status!r}")
-        if not is_upgrade and not 200 <= status <= 599:
+        if not 200 <= status <= 599 and not (
+            status == 101 and isinstance(body, Upgrade)
+        ):
             raise ValueError(f"a status is from 200 to 599, not {status!r}")
         if isinstance(body, str):
             body = body.encode()
@@ -88,17 +96,30 @@ class Response:
             raise TypeError(f"a body of type {type(body).__name__}, and not bytes")
         self.status = status
         self.body = body
-        if not headers:
-            self.headers = Headers.of_type(content_type or default)
-            return
-        self.headers = fields = Headers(headers)
-        if content_type is not None:
-            fields["Content-Type"] = content_type
-        elif default is not None:
-            fields.setdefault("Content-Type", default)
+        self.made_headers: Headers | None = None
+        self.bare_type = content_type or default
+        if headers or self.bare_type not in _USUAL:
+            self.made_headers = fields = Headers(headers or ())
+            if content_type is not None:
+                fields["Content-Type"] = content_type
+            elif default is not None:
+                fields.setdefault("Content-Type", default)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_of(self.status)}>"
+
+    @property
+    def headers(self) -> Headers:
+        """All fields."""
+        if self.made_headers is None:
+            self.made_headers = fields = Headers()
+            if self.bare_type is not None:
+                fields.add("Content-Type", self.bare_type)
+        return self.made_headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self.made_headers = headers
 
     def copy(self) -> "Response":
         """Return the same response, to be changed apart."""
@@ -112,6 +133,8 @@ class Response:
     @classmethod
     def text(cls, text: str, status: int = 200) -> "Response":
         """Return plain text."""
+        if status == 200 and text.__class__ is str:
+            return cls(text)  # the same, without the price of keywords to a class
         return cls(text, status=status, content_type=_TEXT)
 
     @classmethod
@@ -133,7 +156,7 @@ class Response:
                 text.encode()
             except UnicodeEncodeError:  # half a surrogate, which only an escape can say
                 text = _json_text(value, ensure_ascii=True)
-        return cls(text, status=status, content_type="application/json")
+        return cls(text, status=status, content_type=_JSON)
 
     @classmethod
     def stream(

@@ -48,8 +48,11 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Fields = list[tuple[bytes, bytes]]
 
-_SLASH = 47
-
+# What nearly every request line begins with: up to the version there is nothing to
+# decode, or to refuse.
+_PLAIN_START = re.compile(
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[\x21\x22\x24\x26-\x7e]*)"
+)
 _USUAL = {
     name.encode(): name
     for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -128,10 +131,6 @@ class HeadParser:
             _refuse_target(self._max_target_bytes)
         if major != b"1" or minor not in b"01":
             _refuse_version(major, minor)
-        lines = raw[match.end(2) :]
-        is_plain = target[0] == _SLASH and b"%" not in target
-        if lines == self._last_lines and is_plain and method in _USUAL:
-            return self._like_the_last(method, target)
         head = Head(method.decode(), target.decode(), 1 if minor == b"1" else 0, [])
         self._feed(raw)
         head.fields = fields = self._fields
@@ -147,20 +146,31 @@ class HeadParser:
             _read_connection(head, values)
         if b"expect" in values:
             _read_expect(head, values[b"expect"])
-        if len(lines) <= MAX_KEPT_BYTES:
-            self._last_lines, self._last = lines, head
+        if len(raw) <= MAX_KEPT_BYTES:
+            self._last_lines, self._last = raw[match.end(2) :], head
         return head
 
-    def _like_the_last(self, method: bytes, target: bytes) -> Head:
-        """Return the last head, with another request line: the last is over by then.
+    def parse_again(self, raw: bytes) -> Head | None:
+        """Return what a head says that is like the last, but for what it asks for.
 
-        Most clients say the same of themselves with each request of a connection; what
-        was read once, and lawful, need not be read again.
+        Most clients say the same of themselves with each request of a connection: what
+        was read once, and lawful, need not be read again. The last head becomes this
+        one, as it is over by now. None where they are not alike: parse it.
+
+        Args:
+            raw: as it came, whether that is a head or not.
         """
-        head = self._last
-        assert head is not None
-        head.method, head.target = _USUAL[method], target.decode()
-        return head
+        last = self._last
+        if last is None or not raw.endswith(self._last_lines):
+            return None
+        match = _PLAIN_START.fullmatch(raw, 0, len(raw) - len(self._last_lines))
+        if match is None:
+            return None
+        method, target = match.groups()
+        if len(target) > self._max_target_bytes:
+            return None
+        last.method, last.target = _USUAL[method], target.decode()
+        return last
 
     # -- what httptools calls
 

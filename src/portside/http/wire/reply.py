@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from portside.http.message.status import reason_of
 
-__all__ = ["head_bytes", "status_line"]
+__all__ = ["bare_start", "head_bytes", "status_line"]
 
 
 def status_line(status: int) -> str:
@@ -23,6 +23,24 @@ def status_line(status: int) -> str:
 
 
 _LINES: dict[int, str] = {}  # at most 500: a status has three digits
+
+
+def bare_start(status: int, content_type: str | None) -> str:
+    """Return the first line, and that of the content type where there is one.
+
+    Args:
+        content_type: one of a few, as it is remembered.
+    """
+    start = _STARTS.get((status, content_type))
+    if start is None:
+        start = status_line(status)
+        if content_type is not None:
+            start += f"Content-Type: {content_type}\r\n"
+        _STARTS[status, content_type] = start
+    return start
+
+
+_STARTS: dict[tuple[int, str | None], str] = {}
 
 
 def head_bytes(status: int, fields: Iterable[tuple[str, str]]) -> bytes:
