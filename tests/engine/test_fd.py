@@ -19,7 +19,7 @@ from portside.engine import (
     spawn_on_thread,
     timeout,
 )
-from portside.engine.fd import abandon_all
+from portside.engine.open_descriptors import abandon_all
 from portside.errors import Cancelled, ClosedError, DeadlineError, WouldBlockError
 from portside.events import socket_call
 from tests.engine.waiting import (
@@ -648,6 +648,6 @@ def test_a_descriptor_that_is_closed_can_be_collected(pair):
 def test_the_reader_inside_is_the_current_task(pair):
     descriptor, _ = pair
     descriptor.reading.enter()
-    holder: Task | None = descriptor.reading._holder
+    holder: Task | None = descriptor.reading._inside.get(0)
     descriptor.reading.leave()
     assert holder is current()

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 
 from portside.engine import Buffer, Gate
 from portside.errors import DeadlineError
-from portside.names import Address, PipeAddress
+from portside.names import PipeAddress
 from portside.net import Conn
+from portside.net.ends import Ends
 
 __all__ = ["PlayedStream", "played"]
 
@@ -30,9 +31,7 @@ class PlayedStream:
     """
 
     def __init__(self, pieces: Iterable[bytes], *, ends: bool) -> None:
-        self.network = "pipe"
-        self.local_address: Address | None = PipeAddress("pipe")
-        self.remote_address: Address | None = PipeAddress("pipe")
+        self.ends = Ends("pipe", PipeAddress("pipe"), PipeAddress("pipe"))
         self.socket: socket.socket | None = None
         self.reading = Gate(lambda: None)
         self.writing = Gate(lambda: None)

@@ -137,7 +137,7 @@ def won(attempts, *, at):
         stream = race(attempts, None)
         try:
             assert stream is not None
-            assert stream.remote_address == at.place
+            assert stream.ends.remote_address == at.place
             assert stream.socket.getpeername()[:2] == at.sock.getsockname()[:2]
             yield stream
         finally:
@@ -468,7 +468,7 @@ def test_a_hundred_races_at_once_leave_nothing(server, monkeypatch):
     def run():
         stream = race(attempts_at(*some), None)
         assert stream is not None
-        assert stream.remote_address == some[2].place
+        assert stream.ends.remote_address == some[2].place
         stream.close()
 
     with no_socket_left(), TaskGroup() as group:
@@ -485,7 +485,7 @@ def test_a_fixed_local_port_is_shared_by_the_attempts(server):
     free.sock.close()
     attempts = attempts_at(silent, good, local=free.place)
     with won(attempts, at=good) as stream:
-        assert stream.local_address == free.place
+        assert stream.ends.local_address == free.place
 
 
 def test_a_local_port_can_be_used_again_after_a_conversation(server):

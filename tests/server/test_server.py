@@ -1,10 +1,12 @@
 """The life of a server, where every model has the same."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 
-from portside import Server, TaskGroup, net, timeout
+from portside import Server, TaskGroup, net, sleep, timeout
 from portside.errors import AddressError, Error, InUseError, ResolveError
 from portside.names import IPAddress
 from portside.server import State
@@ -131,6 +133,32 @@ class server_stopped:
 
     def __exit__(self, *_: object) -> None:
         self.server.stop(grace=5)
+
+
+class TestAConversation:
+    @pytest.mark.parametrize("model", ["serial", "thread", "nonblocking"])
+    def test_is_gone_when_it_has_ended_and_waits_for_no_garbage_collector(
+        self, model: str
+    ) -> None:
+        conns: list[weakref.ref[net.Conn]] = []
+
+        def converse(conn: net.Conn) -> None:
+            conns.append(weakref.ref(conn))
+            echo(conn)
+
+        gc.disable()
+        try:
+            with Server(converse, ANY_PORT, model=model) as server:
+                for _ in range(3):
+                    with net.dial(server.address, timeout=5) as conn, timeout(9):
+                        conn.write(b"a")
+                        conn.close_write()
+                        assert conn.read_all() == b"a"
+                with timeout(9):
+                    while any(each() is not None for each in conns):
+                        sleep(0.001)
+        finally:
+            gc.enable()
 
 
 class TestItsStop:

@@ -17,10 +17,11 @@ May import `errors` and `events`.
 from portside.engine.bell import Bell
 from portside.engine.datagram import ControlMessages, DatagramDescriptor
 from portside.engine.event import Event
-from portside.engine.fd import Buffer, Descriptor, abandon_all
+from portside.engine.fd import Buffer, Descriptor
 from portside.engine.gate import Gate
 from portside.engine.lock import Lock
 from portside.engine.offload import Offloader, offload
+from portside.engine.open_descriptors import abandon_all
 from portside.engine.queue import Queue
 from portside.engine.scope import deadline, earliest, now, timeout, unbounded
 from portside.engine.slots import Slots

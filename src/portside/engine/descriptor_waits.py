@@ -109,7 +109,8 @@ class DescriptorWaits:
                     self._join(waiters, fd)
                     joined.append((waiters, fd))
             for fd in {*reads, *writes}:
-                self._poller.ask(fd, self._waited_for(fd))
+                if (mask := self._waited_for(fd)) & ~self._asked.get(fd, 0):
+                    self._poller.ask(fd, mask)
             fd = self._sleep(deadline)
         finally:
             for waiters, fd_joined in joined:

@@ -36,6 +36,10 @@ _NOBODY: Any = None
 _NEVER = float("-inf")  # until when a closed gate may be used
 
 
+def _nothing() -> None:
+    pass
+
+
 class Gate:
     """A turnstile for the tasks that use one direction of a stream.
 
@@ -176,6 +180,13 @@ class Gate:
         self.closed = True
         self.deadline = _NEVER  # in one place with the mark: `enter` looks at this
         self._wanted = True
+
+    def forget(self) -> None:
+        """Let go of what `on_empty` belongs to: it has been called, and was the last.
+
+        Or the two would be a ring, and wait for the garbage collector.
+        """
+        self._on_empty = _nothing
 
     def set_deadline(self, at: float | None) -> None:
         """Move the deadline, also of the calls that wait now."""

@@ -161,7 +161,7 @@ class Hub(DescriptorWaits):
                     if bits == READ and task is not nobody:
                         readers[fd] = task  # that of the watches, which never sleeps
                     self._tell(fd, bits)
-            self.task = nobody
+            self.task = task = nobody  # here too, or the last one would be kept
             if timers.heap:
                 for task in timers.take_due():
                     if task.sleeping:

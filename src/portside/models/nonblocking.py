@@ -41,6 +41,7 @@ class Nonblocking:
         """Start a greenlet for each conversation; who stops the server waits."""
         while (conversation := work.accept()) is not None:
             spawn(work.converse, conversation, name=conversation)
+            del conversation  # or the last one would be kept until the next comes
 
     def kill(self) -> None:
         """Nothing runs elsewhere."""

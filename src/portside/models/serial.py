@@ -37,6 +37,7 @@ class Serial:
         """Serve one conversation after another until there are no more."""
         while (conversation := work.accept()) is not None:
             call_as_task(work.converse, conversation, name="conversation")
+            del conversation  # or the last one would be kept until the next comes
 
     def kill(self) -> None:
         """Nothing runs elsewhere."""

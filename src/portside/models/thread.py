@@ -43,6 +43,7 @@ class Thread:
                 spawn_on_thread(work.converse, conversation, name="conversation")
             except RuntimeError as error:  # the system has no more threads
                 work.refused(conversation, error)
+            del conversation  # or the last one would be kept until the next comes
 
     def kill(self) -> None:
         """Nothing runs elsewhere."""

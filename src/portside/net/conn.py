@@ -67,17 +67,17 @@ class Conn(Framing, Passing):
     @property
     def network(self) -> str:
         """The network: tcp, tcp4, tcp6, unix, unixpacket, pipe."""
-        return self._stream.network
+        return self._stream.ends.network
 
     @property
     def local_address(self) -> Address | None:
         """The address of our end."""
-        return self._stream.local_address
+        return self._stream.ends.local_address
 
     @property
     def remote_address(self) -> Address | None:
         """The address of the peer's end."""
-        return self._stream.remote_address
+        return self._stream.ends.remote_address
 
     @property
     def five_tuple(self) -> FiveTuple:
@@ -374,7 +374,7 @@ class Conn(Framing, Passing):
             raise located from error
 
     def _at_ends(self, error: OSError) -> Error:
-        return located_as("set", self._stream)(error)
+        return located_as("set", self._stream.ends)(error)
 
 
 class _Idle(contextlib.AbstractContextManager[None]):

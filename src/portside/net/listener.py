@@ -75,6 +75,7 @@ class Listener:
             None if isinstance(each, IPAddress) and is_unspecified(each.ip) else each
             for each in self._addresses
         ]
+        self._numbers = tuple(each.number for each in descriptors)
         self._next = 0
         self._gate = Gate(self._left)
         self._is_free = Event()
@@ -111,7 +112,7 @@ class Listener:
 
     def filenos(self) -> tuple[int, ...]:
         """Return the numbers of its sockets, for a wait."""
-        return tuple(each.number for each in self._descriptors)
+        return self._numbers
 
     def accept(self) -> Conn:
         """Wait for a client and return the conn to it.
@@ -228,10 +229,9 @@ class Listener:
     def _conn(
         self, sock: socket.socket, bound: IPAddress | UnixAddress | None, peer: Any
     ) -> Conn:
-        local = bound or address_of(self.network, sock.getsockname())
-        remote = address_of(self.network, peer)
-        stream = STREAMS.get(self.network, SocketStream)
-        return Conn(stream(sock, self.network, local, remote))
+        local = bound or sock.getsockname()  # now: it may be gone when it is asked for
+        kind = STREAMS.get(self.network, SocketStream)
+        return Conn(kind.accepted(sock, self.network, local, peer))
 
     def _located(self, error: OSError) -> Error:
         return from_os_error(

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 from portside.engine import Buffer, Gate, Task, current, park
 from portside.errors import BrokenError, ResetError
-from portside.names import Address, PipeAddress
+from portside.names import PipeAddress
 from portside.net.conn import Conn
+from portside.net.ends import Ends
 
 __all__ = ["PIPE_BYTES", "pipe"]
 
@@ -70,9 +71,7 @@ class _End:
     """One end of a pipe, as a byte stream."""
 
     def __init__(self, incoming: _Direction, outgoing: _Direction) -> None:
-        self.network = "pipe"
-        self.local_address: Address | None = PipeAddress("pipe")
-        self.remote_address: Address | None = PipeAddress("pipe")
+        self.ends = Ends("pipe", PipeAddress("pipe"), PipeAddress("pipe"))
         self.socket: socket.socket | None = None
         self.reading = Gate(self._left)
         self.writing = Gate(self._left)

@@ -31,6 +31,7 @@ from portside.engine import checkpoint, earliest, now, wait_any
 from portside.errors import DeadlineError, Error, InUseError, from_os_error
 from portside.events import socket_call
 from portside.names import IPAddress, is_unspecified
+from portside.net.ends import Ends
 from portside.net.options import prepare_stream
 from portside.net.stream import SocketStream
 from portside.net.target import Control, sockaddr_of
@@ -177,7 +178,7 @@ class Attempt:
         local = IPAddress.from_sockaddr(network, sock.getsockname())
         if is_unspecified(peer.ip):
             peer = IPAddress.from_sockaddr(network, sock.getpeername())
-        stream.local_address, stream.remote_address = local, peer
+        stream.ends = Ends(network, local, peer)
         return (local.ip, local.port) == (peer.ip, peer.port)
 
 

@@ -32,7 +32,7 @@ class Reading:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._read_turn = stream.reading
-        self._read_turn.locate = located_as("read", stream)
+        self._read_turn.locate = located_as("read", stream.ends)
         self._buffer = bytearray()  # by the task whose turn to read it is
         self._end_seen = False
 

@@ -2,7 +2,7 @@
 
 In       what the conn wants to receive or send
 Out      some of it; the conn asks again for the rest
-Holds    a gate for each direction, and the addresses of both ends
+Holds    a gate for each direction, and between whom it is
 Fails    OSError as it comes; the conn says where it happened
 
 A TCP socket, an end of a pipe, a TLS session, a fault for a test: each is a
@@ -13,11 +13,12 @@ import os
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from portside.engine import Buffer, Descriptor, Gate
 from portside.events import socket_call
 from portside.names import Address
+from portside.net.ends import Ends
 
 __all__ = ["ByteStream", "SocketStream"]
 
@@ -32,9 +33,8 @@ class ByteStream(Protocol):
     each call of receive and send.
     """
 
-    network: str
-    local_address: Address | None
-    remote_address: Address | None
+    ends: Ends
+    """Between whom they are."""
 
     @property
     def reading(self) -> Gate:
@@ -85,19 +85,26 @@ class ByteStream(Protocol):
 
 
 class SocketStream(Descriptor):
-    """A connected stream socket as a source and sink of bytes."""
+    """A connected stream socket as a source and sink of bytes.
+
+    Args:
+        network, local, remote: as `Ends` has them.
+    """
 
     def __init__(
-        self,
-        sock: Socket,
-        network: str,
-        local_address: Address | None,
-        remote_address: Address | None,
+        self, sock: Socket, network: str, local: Address | Any, remote: Address | Any
     ) -> None:
         super().__init__(sock)
-        self.network = network
-        self.local_address = local_address
-        self.remote_address = remote_address
+        self.ends = Ends(network, local, remote)
+
+    @classmethod
+    def accepted(
+        cls, sock: Socket, network: str, local: Address | Any, remote: Any
+    ) -> Self:
+        """Return the stream of a client: who mostly has sent something by now."""
+        stream = cls(sock, network, local, remote)
+        stream._probably_empty = False
+        return stream
 
     def send_file(self, file: int, offset: int, max_bytes: int) -> int:
         """Let the kernel send from the page cache, past our memory: sendfile(2)."""

@@ -32,6 +32,7 @@ from portside.errors import (
 )
 from portside.names import InheritedEndpoint, UnixAddress
 from portside.net.conn import Conn
+from portside.net.ends import Ends
 from portside.net.socket_file import SocketFile, chown_to, lock_path, remove_stale
 from portside.net.target import Control
 from portside.net.unix_stream import STREAMS
@@ -173,7 +174,8 @@ def _connect(endpoint: UnixAddress, control: Control | None) -> Conn:
             except BlockingIOError:  # its queue is full, and poll(2) tells of no room
                 sleep(look if bound is None else max(0.0, min(look, bound - now())))
                 look = min(2 * look, LONGEST_LOOK_SECONDS)
-        stream.local_address = UnixAddress.from_sockaddr(network, sock.getsockname())
+        local = UnixAddress.from_sockaddr(network, sock.getsockname())
+        stream.ends = Ends(network, local, endpoint)
         return Conn(stream)
     except OSError as error:
         stream.close()

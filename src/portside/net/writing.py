@@ -48,7 +48,7 @@ class Writing:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._write_turn = stream.writing
-        self._locate = self._write_turn.locate = located_as("write", stream)
+        self._locate = self._write_turn.locate = located_as("write", stream.ends)
         self._has_written = False
         self._write_ended = False
         self._corks = 0

@@ -21,9 +21,9 @@ import contextlib
 import errno
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from portside.engine import Task, current, now, park, wait_accept
+from portside.engine import Task, current, now, park, wait_accept, wait_read
 from portside.errors import ClosedError, DeadlineError, Error, WouldBlockError
 from portside.net import Conn, Listener
 from portside.net.listener import PASSED_OVER
@@ -43,7 +43,12 @@ _NO_MEMORY = (errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
-    """The door of a server: one task stands there."""
+    """The door of a server: one task stands there.
+
+    Args:
+        refuse: what is over capacity is accepted, and turned away.
+        is_alone: no other process accepts at the same listeners.
+    """
 
     def __init__(
         self,
@@ -52,13 +57,16 @@ class Acceptor:
         packet_doors: Sequence[PacketDoor] = (),
         *,
         refuse: bool,
+        is_alone: bool = True,
     ) -> None:
         self._doors = doors
+        self._numbers = _numbers(doors)
         self._packet_doors = packet_doors
         # Where somebody is wanted, and from when on.
         self._wanted: deque[tuple[float, PacketDoor]] = deque()
         self._capacity = capacity
         self._refuse = refuse
+        self._is_alone = is_alone
         self._is_stopping = False
         self._is_held = False  # it waits for a place, or pauses
         self._task: Task | None = None
@@ -151,22 +159,26 @@ class Acceptor:
                 pass  # of a door that is wanted from now on
             except ClosedError:  # by a stop, or by somebody else
                 self._doors = [door for door in self._doors if not door[0].closed]
+                self._numbers = _numbers(self._doors)
                 if not self._doors:
                     break
         return None
 
-    def _wait(self) -> set[int]:
+    def _wait(self) -> Collection[int]:
         self._is_held = True  # from here on, who gives a place back wakes us ...
         # ... and before here it has given it back: one of the two is seen.
         self._is_held = is_held = not self._may_admit()
-        numbers = (
-            [] if is_held else [n for door, _ in self._doors for n in door.filenos()]
-        )
-        hearing = self._hearing() if self._packet_doors else {}
         until = self._wanted_from() if self._wanted else None
+        numbers = () if is_held else self._numbers
+        if len(numbers) == 1 and self._is_alone and not self._packet_doors:
+            if self._doors[0][0].closed:
+                raise ClosedError  # its number may be another's
+            wait_read(numbers[0], until)
+            return numbers
+        hearing = self._hearing() if self._packet_doors else {}
         if not numbers and not hearing:
             park(until)
-            return set()
+            return ()
         ready = wait_accept([*numbers, *hearing], until)
         # After the client that is admitted now, and each before the next one.
         self._wanted.extend((0.0, hearing[n]) for n in ready if n in hearing)
@@ -190,12 +202,12 @@ class Acceptor:
     def _wanted_from(self) -> float | None:
         return min((moment for moment, _ in self._wanted), default=None)
 
-    def _look(self, ready: set[int]) -> tuple[Conn, Handler] | None:
+    def _look(self, ready: Collection[int]) -> tuple[Conn, Handler] | None:
         # Who was served goes to the end of the line, so that one busy listener does not
         # keep the others waiting.
         for door in tuple(self._doors):
             listener, handler = door
-            if not ready.intersection(listener.filenos()):
+            if ready is not self._numbers and not {*ready} & {*listener.filenos()}:
                 continue
             try:
                 conn = listener.accept_nowait()
@@ -204,13 +216,14 @@ class Acceptor:
             except Error as error:
                 self._recover(listener, error)
                 return None
-            self._doors.remove(door)
-            self._doors.append(door)
-            if self._capacity.is_full and self._refuse:
+            if len(self._doors) > 1:
+                self._doors.remove(door)
+                self._doors.append(door)
+            if self._refuse and self._capacity.is_full:
                 conn.abort()
                 most = self._capacity.max_connections
                 self._troubles.warn(_ends(conn), f"refused, at max_connections={most}")
-            elif not self._capacity.take(conn.remote_address):
+            elif not self._capacity.take(self._capacity.counted(conn)):
                 conn.close()
                 share = self._capacity.max_connections_per_ip
                 self._troubles.warn(
@@ -233,6 +246,10 @@ class Acceptor:
             listener.accept_nowait().abort()
         with contextlib.suppress(OSError):
             self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _numbers(doors: list[tuple[Listener, Handler]]) -> tuple[int, ...]:
+    return tuple(number for listener, _ in doors for number in listener.filenos())
 
 
 def _ends(conn: Conn) -> str:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from portside.models import Model
 from portside.names import Address, IPAddress
+from portside.net import Conn
 
 __all__ = [
     "RESERVED_DESCRIPTORS",
@@ -126,6 +127,10 @@ class Capacity:
     def taken(self) -> int:
         """How many places are taken."""
         return self._counts.all
+
+    def counted(self, conn: Conn) -> Address | None:
+        """Return the address that a client is counted by; None where nobody asks."""
+        return None if self.max_connections_per_ip is None else conn.remote_address
 
     def take(self, remote: Address | None) -> bool:
         """Take a place for a client; False when its address has as many as it may."""

@@ -22,6 +22,7 @@ from portside.errors import (
     ResetError,
     TimedOutError,
 )
+from portside.names import Address
 from portside.net import Conn
 from portside.server.handlers import handler_name
 from portside.server.service import Handler
@@ -54,7 +55,6 @@ class Conversation:
         self, conn: Conn, handler: Handler, on_end: Callable[["Conversation"], None]
     ) -> None:
         self.conn = conn
-        self.remote = conn.remote_address
         self.was_cut = False
         self.is_running = False
         self.has_returned = False
@@ -67,6 +67,11 @@ class Conversation:
     def __str__(self) -> str:
         conn = self.conn
         return f"{conn.network} {conn.local_address}->{conn.remote_address}"
+
+    @property
+    def remote(self) -> Address | None:
+        """The client's address."""
+        return self.conn.remote_address
 
     def converse(self) -> bool:
         """Run the handler; return whether to linger before the conn is closed."""
@@ -97,8 +102,8 @@ class Conversation:
         """Tell it that the server stops, and when it will be cut; from any thread."""
         self._cut_at = cut_at
         self.conn.drain()
-        if self._task is not None:
-            self._task.cancel(at=cut_at)
+        if (task := self._task) is not None:
+            task.cancel(at=cut_at)
 
     def descriptors(self) -> set[int]:
         """Return what it needs in a process of its own."""
@@ -129,6 +134,7 @@ class Conversation:
     def end(self) -> None:
         """Say that it is over; again is silent."""
         if self._end.acquire(blocking=False):  # once, from whatever thread
+            self._task = None  # which has its name from us: that would be a ring
             self._on_end(self)
 
     def serve_as(self, draining: Event) -> None:

@@ -91,6 +91,7 @@ class Serving:
             self._capacity,
             packet_doors if packet_lines == 0 else (),
             refuse=settings.over_capacity == "refuse",
+            is_alone=worker is None,
         )
         for door in packet_doors:
             door.lines = 0
@@ -337,4 +338,4 @@ class Serving:
 
     def _over(self, conversation: Conversation) -> None:
         self.live.remove(conversation)
-        self._capacity.give_back(conversation.remote)
+        self._capacity.give_back(self._capacity.counted(conversation.conn))
