@@ -15,6 +15,7 @@ import re
 
 __all__ = [
     "CHUNK_LINE",
+    "FIELD",
     "FIELD_LINE",
     "FIELD_NAME",
     "FIELD_VALUE",
@@ -44,6 +45,10 @@ REQUEST_LINE = re.compile(
 # No obs-fold: RFC 9112 section 5.2 lets a server refuse it.
 FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
 """A whole field line, with its end: name, and value with what surrounds it."""
+
+FIELD = re.compile(rb"(" + _TOKEN + rb"):[\t ]*([\t\x20-\x7e\x80-\xff]*)")
+"""The same without its end: name, and value from its first character that is no space,
+as llhttp tells it."""
 
 FIELD_NAME = re.compile(_TOKEN.decode())
 """A field's name, in text."""

@@ -302,6 +302,45 @@ def test_a_request_line_that_wants_a_closer_look_gets_one(first):
     assert parser.parse_again(raw(HOST, first=first)) is None
 
 
+@pytest.mark.parametrize(
+    "line", [b"A: 2", b"A:", b"A:\t2 \t", b"A: \xe9, :;\x22", b"A:  a  b"], ids=ascii
+)
+def test_another_value_of_a_field_that_means_nothing_here_is_read_alone(line):
+    parser = HeadParser(8192, 100)
+    kept = parser.parse(raw(HOST, b"A: 1", b"Content-Length: 5")).fields
+    head = raw(HOST, line, b"Content-Length: 5", first=b"POST /b HTTP/1.1")
+    again, fresh = parser.parse_again(head), HeadParser(8192, 100).parse(head)
+    for name in Head.__slots__:
+        assert getattr(again, name) == getattr(fresh, name)
+    assert kept[1] == (b"A", b"1")  # as the request before still says
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Host: y", b"A: 1", b"Connection: x"],
+        [HOST, b"A: 1", b"Connection: close"],
+        [HOST, b"B: 1", b"Connection: x"],
+        [HOST, b"a: 1", b"Connection: x"],
+        [HOST, b"A: 1", b"Content-Length: 5"],
+        [HOST, b"Connection: x", b"A: 1"],
+        [HOST, b"A: 2"],
+        [HOST, b"A: 2", b"Connection: x", b"B: 1"],
+        *([HOST, line, b"Connection: x"] for line in (b"A", b"A : 2", b" A: 2", b"")),
+        *(
+            [HOST, line, b"Connection: x"]
+            for line in (b"A: \0", b"A: \r", b"A: 2\nB: 1")
+        ),
+        [HOST, b"A: " + b"2" * 4096, b"Connection: x"],
+    ],
+    ids=lambda lines: ascii(b"|".join(lines)[:40]),
+)
+def test_what_could_mean_something_else_is_read_whole(lines):
+    parser = HeadParser(8192, 100)
+    parser.parse(raw(HOST, b"A: 1", b"Connection: x"))
+    assert parser.parse_again(raw(*lines)) is None
+
+
 KNOWN = [
     [HOST, b"Content-Length: 5"],
     [HOST, b"Transfer-Encoding: chunked"],

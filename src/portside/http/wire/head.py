@@ -27,7 +27,7 @@ from httptools import (
     HttpRequestParser,
 )
 
-from portside.http.grammar import FIELD_LINE, HOST, REQUEST_LINE, TOKEN
+from portside.http.grammar import FIELD, FIELD_LINE, HOST, REQUEST_LINE, TOKEN
 from portside.http.message.status_error import RequestError
 
 __all__ = [
@@ -53,10 +53,18 @@ Fields = list[tuple[bytes, bytes]]
 _PLAIN_START = re.compile(
     rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[\x21\x22\x24\x26-\x7e]*)"
 )
+_PLAIN_LINE = re.compile(_PLAIN_START.pattern + rb" HTTP/1\.1")
 _USUAL = {
     name.encode(): name
     for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }
+# The fields that say something of the message: where one of them changes, all is new.
+_READ_HERE = frozenset(
+    (
+        *(b"host", b"content-length", b"transfer-encoding", b"expect"),
+        *(b"connection", b"proxy-connection", b"upgrade"),
+    )
+)
 
 
 class Head:
@@ -155,14 +163,16 @@ class HeadParser:
 
         Most clients say the same of themselves with each request of a connection: what
         was read once, and lawful, need not be read again. The last head becomes this
-        one, as it is over by now. None where they are not alike: parse it.
+        one, as it is over by now. None where it must be parsed.
 
         Args:
             raw: as it came, whether that is a head or not.
         """
         last = self._last
-        if last is None or not raw.endswith(self._last_lines):
+        if last is None:
             return None
+        if not raw.endswith(self._last_lines):
+            return self._parse_changed(raw, last)
         match = _PLAIN_START.fullmatch(raw, 0, len(raw) - len(self._last_lines))
         if match is None:
             return None
@@ -170,6 +180,35 @@ class HeadParser:
         if len(target) > self._max_target_bytes:
             return None
         last.method, last.target = _USUAL[method], target.decode()
+        return last
+
+    def _parse_changed(self, raw: bytes, last: Head) -> Head | None:
+        """Do so for one that says something else in fields that nobody reads here.
+
+        As many lines with the same names, and other cookies or another trace: only what
+        changed is looked at.
+        """
+        if len(raw) > MAX_KEPT_BYTES or not raw.endswith(b"\r\n\r\n"):
+            return None
+        lines, before = raw.split(b"\r\n"), self._last_lines.split(b"\r\n")
+        match = _PLAIN_LINE.fullmatch(lines[0])
+        if len(lines) != len(before) or match is None or not last.minor:
+            return None
+        method, target = match.groups()
+        if len(target) > self._max_target_bytes:
+            return None
+        fields = last.fields.copy()  # the old list may be a request's that somebody has
+        for at, line in enumerate(lines[1:]):
+            if line != before[at + 1]:
+                field = FIELD.fullmatch(line)
+                if field is None:
+                    return None
+                name, value = field.groups()
+                if name != fields[at][0] or name.lower() in _READ_HERE:
+                    return None
+                fields[at] = name, value
+        last.method, last.target = _USUAL[method], target.decode()
+        last.fields, self._last_lines = fields, raw[match.end(2) :]
         return last
 
     # -- what httptools calls
