@@ -74,6 +74,15 @@ class Inside:
         joined(self.task)
 
 
+def test_a_task_that_is_inside_is_told_so_and_does_not_wait_for_itself(gate):
+    """A signal handler may try, in the middle of a call."""
+    gate.enter()
+    with pytest.raises(RuntimeError, match="in the middle of such a call"):
+        gate.enter()
+    gate.leave()
+    assert pass_through(gate) == "passed"
+
+
 # -- in the same moment
 
 

@@ -6,11 +6,14 @@ from itertools import pairwise
 
 import pytest
 
+from portside import net
 from portside.engine import (
+    Bell,
     Descriptor,
     Task,
     checkpoint,
     current,
+    now,
     park,
     sleep,
     spawn,
@@ -19,10 +22,11 @@ from portside.engine import (
     watch,
 )
 from portside.engine import hub as hub_module
-from portside.engine.hub import TURN_OPERATIONS
+from portside.engine.hub import TURN_OPERATIONS, TURN_SECONDS
 from portside.net.conn import Conn
 from portside.net.stream import SocketStream
-from tests.engine.waiting import LONG, MS, joined, tcp_pair, this_hub, until
+from portside.net.unix_stream import STREAMS
+from tests.engine.waiting import LONG, MS, asleep, joined, tcp_pair, this_hub, until
 
 pytestmark = pytest.mark.usefixtures("hub")
 
@@ -97,6 +101,104 @@ def test_reads_that_a_buffer_serves_are_operations_too():
     joined(reader)
     conn.close()
     far.close()
+
+
+@pytest.mark.usefixtures("_by_operations")
+@pytest.mark.parametrize("kind", ["tcp", "unix", "unixpacket"])
+def test_reads_that_find_what_they_want_without_a_wait_are_operations_too(kind):
+    if kind == "tcp":
+        near, far = tcp_pair()
+    else:
+        how = socket.SOCK_STREAM if kind == "unix" else socket.SOCK_SEQPACKET
+        near, far = socket.socketpair(socket.AF_UNIX, how)
+    conn = Conn(STREAMS.get(kind, SocketStream)(near, kind, None, None))
+    for _ in range(250):
+        far.sendall(b"x")
+    n_read = 0
+
+    def read():
+        nonlocal n_read
+        for _ in range(250):
+            conn.read(1)
+            n_read += 1
+
+    reader = spawn(read)
+    seen = []
+    while not reader.done:
+        sleep(1e-6)
+        seen.append(n_read)
+    joined(reader)
+    assert max(after - before for before, after in pairwise(seen)) <= TURN_OPERATIONS
+    conn.close()
+    far.close()
+
+
+def test_packets_that_are_received_without_a_wait_end_a_turn_after_its_time():
+    with net.listen_packet("udp", "127.0.0.1:0") as packets:
+        with net.dial("udp", str(packets.local_address)) as sender:
+            for _ in range(50):
+                sender.send(b"x")
+        n_received = 0
+
+        def receive():
+            nonlocal n_received
+            for _ in range(50):
+                packets.receive()
+                n_received += 1
+                until_over = now() + TURN_SECONDS
+                while now() < until_over:
+                    pass
+
+        receiver = spawn(receive)
+        seen = []
+        while not receiver.done:
+            sleep(1e-6)
+            seen.append(n_received)
+        joined(receiver)
+    assert max(after - before for before, after in pairwise(seen)) < 5
+
+
+def test_who_counts_inside_the_loop_takes_the_turn_of_nobody():
+    """As a signal handler may, between two turns."""
+    sleeper = asleep(park)
+    hub = this_hub()
+
+    def strike():
+        bell.silence()
+        hub.task = sleeper  # as in the moment before its turn
+        for _ in range(2 * TURN_OPERATIONS):
+            hub.count()
+        hub.task = hub.idle
+        struck.append(sleeper.sleeping)
+
+    struck: list[bool] = []
+    bell = Bell()
+    watch(bell.fd, strike)
+    bell.ring()
+    until(lambda: struck)
+    unwatch(bell.fd)
+    assert struck == [True]
+    sleeper.wake()
+    joined(sleeper)
+
+
+def test_who_gives_way_in_the_middle_of_giving_way_goes_on():
+    """As a signal handler may."""
+    hub = this_hub()
+    switch = hub._switch
+    is_struck = False
+
+    def strike():
+        nonlocal is_struck
+        hub._switch, is_struck = switch, True
+        for _ in range(2 * TURN_OPERATIONS):
+            hub.count()
+        return switch()
+
+    hub._switch = strike
+    for _ in range(2 * TURN_OPERATIONS):
+        hub.count()
+    assert is_struck
 
 
 def test_what_one_task_has_used_of_its_turn_is_not_counted_for_the_next():

@@ -10,6 +10,7 @@ import pytest
 from portside.engine import (
     Descriptor,
     closing,
+    now,
     park,
     sleep,
     spawn_on_thread,
@@ -44,6 +45,24 @@ def listener():
         server.setblocking(False)
         yield server
         closing(server.fileno())
+
+
+@pytest.mark.parametrize("at", [None, LONG])
+def test_a_deadline_that_was_moved_in_time_does_not_fire_when_it_is_looked_at(at):
+    """The one who moved it may keep the thread until after the old moment."""
+    near, far = tcp_pair()
+    descriptor = Descriptor(near)
+    old = now() + 100 * MS
+    descriptor.reading.set_deadline(old)
+    reader = asleep(receive, descriptor)
+    descriptor.reading.set_deadline(None if at is None else now() + at)
+    assert now() < old, "the machine was too busy to try it"
+    while now() < old:
+        pass
+    far.sendall(b"x")
+    assert joined(reader) == b"x"
+    descriptor.close()
+    far.close()
 
 
 def receive(descriptor, max_bytes=100):

@@ -2,23 +2,26 @@
 
 import logging
 import threading
+from typing import Any
 
 import pytest
 
 from portside.engine import (
     Task,
+    closing,
     current,
     now,
     park,
     sleep,
     spawn,
     spawn_on_thread,
+    wait_read,
     watchdog,
 )
 from portside.engine.blocking import here
 from portside.engine.hub import Hub
 from portside.engine.watchdog import Watchdog
-from tests.engine.waiting import LONG, MS, joined, until
+from tests.engine.waiting import LONG, MS, joined, tcp_pair, this_hub, until
 
 
 class Records(logging.Handler):
@@ -132,6 +135,40 @@ def test_each_task_that_holds_up_its_hub_is_named(hub, records):
 def test_a_hub_that_sleeps_is_not_told_of(hub, records):
     sleep(300 * MS)
     assert [text for text in records.texts if "<lambda>" not in text] == []
+
+
+@pytest.mark.usefixtures("_quick")
+def test_it_may_fall_asleep_just_before_a_turn_and_tells_of_it_all_the_same(
+    hub, records
+):
+    engine = this_hub()
+    poller: Any = engine._poller
+    poll = poller.poll
+
+    class Events(list[tuple[int, int]]):
+        def __iter__(self):  # the hub has them, and has not begun with the first
+            until(lambda: engine._watchdog.sleeps)
+            return super().__iter__()
+
+    def poll_once(seconds):
+        events = poll(seconds)
+        if any(fd == near.fileno() for fd, _ in events):
+            poller.poll = poll
+            return Events(events)
+        return events
+
+    def read_and_hold_up():
+        wait_read(near.fileno())
+        hold_up(records, 1)
+
+    near, far = tcp_pair()
+    with near, far:
+        task = spawn(read_and_hold_up, name="it")
+        poller.poll = poll_once
+        far.sendall(b"x")
+        joined(task)
+        closing(near.fileno())
+    assert records.texts[0].startswith("it has held up its hub")
 
 
 def test_it_wakes_again_with_a_hub_that_slept(hub, records, monkeypatch):

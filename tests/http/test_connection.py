@@ -8,7 +8,8 @@ import pytest
 
 from portside import net
 from portside.engine import Event, timeout
-from portside.errors import RefusedError, ResetError
+from portside.errors import DeadlineError, RefusedError, ResetError
+from portside.http.message.headers import Headers
 from portside.http.message.request import Request
 from portside.http.message.response import Response
 from portside.http.message.status_error import RequestError, StatusError
@@ -28,6 +29,18 @@ def errors(caplog):
 
 def hello(request: Request) -> Response:
     return Response.text(f"{request.method} {request.target}")
+
+
+def test_a_subclass_may_say_more_in_its_headers():
+    class Guarded(Response):
+        @property  # type: ignore[misc]
+        def headers(self) -> Headers:
+            headers = super().headers.copy()
+            headers["X-Frame-Options"] = "DENY"
+            return headers
+
+    with talking(lambda request: Guarded("x")) as client:
+        assert client.ask(get("/")).one(b"x-frame-options") == b"DENY"
 
 
 # -- in order
@@ -357,3 +370,32 @@ def test_the_access_log_says_why_an_answer_was_none(caplog):
         "a piece of type int: a body is made of bytes",
     ]
     assert {each["user"] for each in told} == {"ada"}
+
+
+def test_the_access_log_counts_no_bytes_of_the_answer_before(caplog):
+    def answer(request: Request) -> Response:
+        if request.upgrade:
+            return Response.upgrade("echo", lambda conn: None)
+        return Response(b"four")
+
+    caplog.set_level(logging.INFO, "portside.http.access")
+    with talking(answer, access_log="json") as client:
+        client.ask(get("/"))
+        client.conn.write(get("/", "Connection: upgrade", "Upgrade: echo"))
+        while client.conn.read():
+            pass
+    told = [json.loads(each.getMessage()) for each in caplog.records]
+    assert [(each["status"], each["sent_bytes"]) for each in told] == [
+        (200, 4),
+        (101, 0),
+    ]
+
+
+def test_what_is_read_behind_the_last_answer_was_never_declared_idle():
+    served, conn = net.pipe()
+    with served, conn, timeout(10):
+        conn.write(get("/", "Connection: close"))
+        handler(hello)(served)
+        served.drain()
+        with pytest.raises(DeadlineError), timeout(0.01):
+            served.read()

@@ -206,7 +206,8 @@ class Blocking:
                 self._watches[fd]()
         if woken or not ready:
             task.raise_if_cancelled()
-            if not ready and deadline is not None and time.monotonic() >= deadline:
+            is_early = woken or bool(ready)  # woken, perhaps as the deadline moved
+            if not is_early and deadline is not None and time.monotonic() >= deadline:
                 raise DeadlineError
 
 

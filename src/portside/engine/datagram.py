@@ -44,6 +44,7 @@ class DatagramDescriptor(Descriptor):
 
     def __init__(self, sock: socket.socket, control_bytes: int = 0) -> None:
         super().__init__(sock)
+        self.reading.is_counted = True  # many are received without a wait
         # With room for them a Unix peer opens descriptors here (SCM_RIGHTS, unix(7)).
         self._control_bytes = 0 if sock.family == socket.AF_UNIX else control_bytes
         self._recvfrom = sock.recvfrom

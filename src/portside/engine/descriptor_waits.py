@@ -79,9 +79,9 @@ class DescriptorWaits:
                 if told == fd:
                     return  # the loop has taken the task off
                 if task.woken:
-                    task.woken = False
+                    task.woken = False  # perhaps as the deadline moved
                     task.raise_if_cancelled()
-                if deadline is not None and now() >= deadline:
+                elif deadline is not None and now() >= deadline:
                     raise DeadlineError
         except BaseException:
             self._leave(readers, fd)

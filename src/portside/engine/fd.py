@@ -136,10 +136,13 @@ class Descriptor:
 
     def send(self, data: Buffer) -> int:
         """Send the first bytes of data and return how many the kernel took."""
-        # As in `receive`; a close since the gate was entered may come after it as well.
-        owner = self.writing.engine.owner
+        # As in `receive`.
+        gate = self.writing
+        owner = gate.engine.owner
         if self._owner is not owner:
             self._belong_to(owner)
+        if gate.closed:
+            raise ClosedError
         send = self._send
         try:
             count = send(data)
@@ -287,6 +290,8 @@ class Descriptor:
             self._belong_to(engine.owner)
         if self._probably_empty and not (gate.draining and gate.ends_when_draining):
             engine.wait_read(self.number, gate.bound)
+        else:
+            gate.count()
         while True:
             if gate.closed:
                 raise ClosedError

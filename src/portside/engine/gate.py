@@ -118,7 +118,8 @@ class Gate:
         task = engine.task
         # From here on who moves the deadline, or closes, wakes us: so both are read
         # after this.
-        if self._wanted or self._inside.setdefault(0, task) is not task:
+        inside = self._inside
+        if self._wanted or inside or inside.setdefault(0, task) is not task:
             self._wait_for_turn(task)
         self.engine = engine
         if task.was_told or scope_deadline() is not None:
@@ -190,8 +191,9 @@ class Gate:
 
     def set_deadline(self, at: float | None) -> None:
         """Move the deadline, also of the calls that wait now."""
-        self.deadline = at
-        if self.closed:  # looked at after it was said: it may be closed in this moment
+        if not self.closed:
+            self.deadline = at  # no thread has its turn between the two: no call is
+        if self.closed:
             self.deadline = _NEVER
         self._wake_all()
 
@@ -222,6 +224,11 @@ class Gate:
             raise
 
     def _wait_for_turn(self, task: Task) -> None:
+        if self._inside.get(0) is task:
+            raise RuntimeError(
+                f"{task} is in the middle of such a call already: a signal handler "
+                f"that runs inside it cannot make another"
+            )
         line = self._line
         line.append(task)
         self._wanted = True

@@ -134,7 +134,7 @@ class Hub(DescriptorWaits):
         while not main.done:
             for _ in range(len(ready)):
                 task = ready.popleft()
-                if task.sleeping:
+                if task.sleeping or task.gives_way:
                     resume(task, NOTHING)
             if main.done:
                 break
@@ -146,8 +146,6 @@ class Hub(DescriptorWaits):
                 seconds = timers.seconds_to_next() if timers.heap else None
             events = poller.poll(seconds)
             self._asleep = False
-            if events and watchdog.sleeps:
-                watchdog.rouse()
             for fd, bits in events:
                 # Nearly always: bytes for a task that waits for them.
                 if bits == READ and (task := take_reader(fd, nobody)).sleeping:
@@ -155,13 +153,15 @@ class Hub(DescriptorWaits):
                     self.resumed_at = now()
                     self.task = task
                     self._operations = 0
+                    if watchdog.sleeps:
+                        watchdog.rouse()
                     task.line.switch(fd)
-                else:
                     self.task = nobody
+                else:
                     if bits == READ and task is not nobody:
                         readers[fd] = task  # that of the watches, which never sleeps
                     self._tell(fd, bits)
-            self.task = task = nobody  # here too, or the last one would be kept
+            task = nobody  # or the last one would be kept
             if timers.heap:
                 for task in timers.take_due():
                     if task.sleeping:
@@ -202,11 +202,16 @@ class Hub(DescriptorWaits):
         if operations < TURN_OPERATIONS and now() - self.resumed_at <= TURN_SECONDS:
             return
         task = self.task
-        if task is not self.idle:
-            task.sleeping = True
+        if task.line is getcurrent():  # and not a signal handler inside the loop
+            # A signal handler may do this in the middle of a wait, or of this: what
+            # ends the wait is not to be taken here, and it is begun anew.
+            before = task.sleeping, task.gives_way
+            task.sleeping, task.gives_way = False, True
             self._ready.append(task)
             self._switch()
-            task.sleeping = False
+            task.sleeping, task.gives_way = before
+            if task.sleeping:
+                self._ready.append(task)
 
     def abandon(self) -> None:
         """Leave the hub to the parent: this process goes on with the one task alone."""
@@ -275,7 +280,7 @@ class Hub(DescriptorWaits):
         self._switch = self._loop.switch
 
     def _present(self) -> Task:
-        if self.task is self.idle:
+        if self.task.line is not getcurrent():
             raise RuntimeError("a callback of the hub must not wait: spawn a task")
         return self.task
 
@@ -297,6 +302,6 @@ class Hub(DescriptorWaits):
         if fd == NOTHING:
             if woken or until is not None:
                 task.raise_if_cancelled()
-            if deadline is not None and now() >= deadline:
+            if deadline is not None and not woken and now() >= deadline:
                 raise DeadlineError
         return fd

@@ -49,6 +49,7 @@ class Task:
         was_told: somebody has told it to end, or when; it stays so, also when that was
             taken back. Where it is false there are no reasons and no moment.
         shields: how many of its blocks are not to be disturbed.
+        gives_way: it lets others have their turn, and waits for nothing.
         line: the greenlet that it runs on, in a hub.
         timer: when its hub wakes it to look at the clock, and which of the hub's
             entries that is; None for never.
@@ -63,6 +64,7 @@ class Task:
         "_value",
         "cancel_at",
         "done",
+        "gives_way",
         "line",
         "name",
         "reasons",
@@ -89,6 +91,7 @@ class Task:
         self.cancel_at: float | None = None
         self.was_told = False
         self.shields = 0
+        self.gives_way = False
         self.line: Any = None
         self.timer: tuple[float, int] | None = None
         self.done = False

@@ -77,6 +77,8 @@ class Connection:
             began = now()
             self._outgoing.send(_error_response(refusal), 1, False, False)
             self._log(None, refusal.status, began, refusal.message)
+        finally:
+            self._heads.end_idle()  # what lingers is read to its end
 
     # -- what a request knows of it
 
@@ -110,7 +112,7 @@ class Connection:
     def _answer(self, head: Head) -> bool:
         """Answer a request; return whether another may follow."""
         began = now() if self._is_logged else 0.0
-        self._outgoing.has_begun = False
+        self._outgoing.begin()
         self._error = ""
         body = None if head.length == 0 else self._body_of(head)
         request = Request(
@@ -171,6 +173,7 @@ class Connection:
 
     def _checked(self, request: Request, response: object) -> Response:
         if isinstance(response, Response):
+            response.made_headers = response.headers  # a subclass may say more
             return response
         _log.error(
             "%s: the handler returned %r, and not a Response",

@@ -57,6 +57,11 @@ class Outgoing:
         self._slack = min(1.0, write_timeout / 16)
         self._renew_at = 0.0
 
+    def begin(self) -> None:
+        """Begin with the next answer: nothing of it was sent."""
+        self.has_begun = False
+        self.sent = 0
+
     def send(
         self, response: Response, minor: int, is_head: bool, keep_alive: bool
     ) -> bool:
@@ -71,7 +76,6 @@ class Outgoing:
             HandlerFault: the response says what is not so; where `has_begun`, the
                 client has a part of it.
         """
-        self.sent = 0
         body = response.body
         if (
             response.made_headers is None
@@ -92,6 +96,7 @@ class Outgoing:
             self._write_in_periods(text.encode("latin-1") + body)
             self.sent = len(body)
             return True
+        self.sent = 0
         head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
         self.has_begun = True
         if is_head or response.status in BODILESS:

@@ -198,6 +198,7 @@ class Conn(Framing, Passing):
                 if linger and self.must_linger:
                     with shield(), timeout(linger):
                         self.set_deadline(None)  # of the handler: its time is over
+                        self._stream.reading.ends_when_draining = False
                         self.close_write()
                         self._drop_until_end(linger)
         finally:

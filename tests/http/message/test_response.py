@@ -1,6 +1,7 @@
 """A response: what a handler may answer, and what it may not."""
 
 import math
+from enum import Enum
 from http import HTTPStatus
 
 import pytest
@@ -24,6 +25,29 @@ def test_an_answer_of_nothing_is_fine():
     response = Response()
     assert (response.status, response.body) == (200, b"")
     assert response.headers.items() == []
+
+
+class _Kind(str, Enum):  # noqa: UP042  a StrEnum is written as its value
+    HTML = "text/html; charset=utf-8"
+
+
+class _Code(int, Enum):
+    OK = 200
+
+
+def test_a_member_of_an_enum_says_its_value():
+    response = Response("x", content_type=_Kind.HTML)
+    assert response.bare_type.__class__ is str
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert status_line(_Code.OK) == "HTTP/1.1 200 OK\r\n"
+
+
+def test_text_is_plain_text_whatever_a_subclass_is_of():
+    class Page(Response):
+        def __init__(self, body, *, status=200, content_type="text/html"):
+            super().__init__(body, status=status, content_type=content_type)
+
+    assert Page.text("<b>").headers["Content-Type"] == TEXT
 
 
 def test_text_is_sent_as_utf_8():

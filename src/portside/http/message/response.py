@@ -28,7 +28,8 @@ _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 
 # What nearly every answer says of itself, and nothing more: no fields are made of it.
-_USUAL = frozenset((_BYTES, _HTML, _JSON, _TEXT, None))
+# By what is equal to it, as a member of an enum is.
+_USUAL = {kind: kind for kind in (_BYTES, _HTML, _JSON, _TEXT, None)}
 
 
 class Upgrade:
@@ -97,8 +98,8 @@ class Response:
         self.status = status
         self.body = body
         self.made_headers: Headers | None = None
-        self.bare_type = content_type or default
-        if headers or self.bare_type not in _USUAL:
+        self.bare_type = _USUAL.get(content_type or default)
+        if headers or (self.bare_type is None and content_type):
             self.made_headers = fields = Headers(headers or ())
             if content_type is not None:
                 fields["Content-Type"] = content_type
@@ -112,9 +113,10 @@ class Response:
     def headers(self) -> Headers:
         """All fields."""
         if self.made_headers is None:
-            self.made_headers = fields = Headers()
+            fields = Headers()
             if self.bare_type is not None:
                 fields.add("Content-Type", self.bare_type)
+            self.made_headers = fields  # whole: another thread may send it too
         return self.made_headers
 
     @headers.setter
@@ -133,7 +135,7 @@ class Response:
     @classmethod
     def text(cls, text: str, status: int = 200) -> "Response":
         """Return plain text."""
-        if status == 200 and text.__class__ is str:
+        if cls is Response and status == 200 and text.__class__ is str:
             return cls(text)  # the same, without the price of keywords to a class
         return cls(text, status=status, content_type=_TEXT)
 

@@ -18,7 +18,7 @@ def status_line(status: int) -> str:
     """Return the first line of an answer, with its end."""
     line = _LINES.get(status)
     if line is None:
-        line = _LINES[status] = f"HTTP/1.1 {status} {reason_of(status)}\r\n"
+        line = _LINES[status] = f"HTTP/1.1 {int(status)} {reason_of(status)}\r\n"
     return line
 
 
