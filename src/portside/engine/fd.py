@@ -290,8 +290,8 @@ class Descriptor:
             self._belong_to(engine.owner)
         if self._probably_empty and not (gate.draining and gate.ends_when_draining):
             engine.wait_read(self.number, gate.bound)
-        else:
-            gate.count()
+        elif not gate.is_counted:
+            engine.count()
         while True:
             if gate.closed:
                 raise ClosedError

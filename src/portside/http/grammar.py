@@ -46,7 +46,9 @@ REQUEST_LINE = re.compile(
 FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
 """A whole field line, with its end: name, and value with what surrounds it."""
 
-FIELD = re.compile(rb"(" + _TOKEN + rb"):[\t ]*([\t\x20-\x7e\x80-\xff]*)")
+FIELD = re.compile(
+    rb"(" + _TOKEN + rb"):[\t ]*((?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?)"
+)
 """The same without its end: name, and value from its first character that is no space,
 as llhttp tells it."""
 

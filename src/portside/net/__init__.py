@@ -3,7 +3,7 @@
 What flows in is an endpoint; what flows out are conns, on which one reads and writes in
 straight lines, whatever the engine below does.
 
-In reading order: `stream` (what a conn is built on), `turn`, `reading`, `writing`,
+In reading order: `ends`, `stream` (what a conn is built on), `reading`, `writing`,
 `framing`, `unix_stream`, `passing` (descriptors) and `conn` (the conn, part by part),
 `pipe` (two of them in memory), `options` (of sockets, in words), `target` and `resolve`
 (from an endpoint to addresses), `listener`, `socket_file`, `unix`, `inherited`,
@@ -18,6 +18,7 @@ May import `names`, `engine` and what lies below. RFC 9293 (TCP), RFC 1122 secti
 from portside.net.byteorder import htonl, htons, ntohl, ntohs
 from portside.net.conn import Conn
 from portside.net.dial import dial
+from portside.net.ends import Ends
 from portside.net.listen import listen
 from portside.net.listen_packet import listen_packet, listen_packets
 from portside.net.listener import Listener
@@ -32,6 +33,7 @@ __all__ = [
     "ByteStream",
     "Conn",
     "Control",
+    "Ends",
     "Listener",
     "Packet",
     "PacketConn",
