@@ -29,7 +29,7 @@ SLOWNESS = float(os.environ.get("PORTSIDE_TEST_SLOWNESS", "1"))
 LIMIT = 1.0
 """Seconds that a slow client gets for whatever it does."""
 
-LATE = 2.0 * SLOWNESS
+LATE = 4.0 * SLOWNESS
 """Seconds that a busy machine may take beyond it."""
 
 DESCRIPTORS_EACH = {"fork": 9, "thread": 2, "nonblocking": 1, "hybrid": 1}
@@ -177,7 +177,7 @@ def dribble(
 
 @pytest.mark.parametrize("model", ["fork", "thread", "nonblocking", "hybrid"])
 def test_who_dribbles_is_cut_off_at_its_deadline(model: str) -> None:
-    dribble(model, 30, 5)
+    dribble(model, 30, 7)  # longer than anybody may go on
 
 
 @pytest.mark.stress
