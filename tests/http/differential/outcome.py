@@ -92,7 +92,11 @@ def outcome_from(port: int, send: Callable[[socket.socket], None]) -> Outcome:
 def _exchange(port: int, send: Callable[[socket.socket], None]) -> tuple[bytes, bool]:
     """Return what comes back, and whether the server has ended."""
     received = b""
-    with socket.create_connection(("127.0.0.1", port), STALL_SECONDS) as client:
+    try:
+        client = socket.create_connection(("127.0.0.1", port), STALL_SECONDS)
+    except ConnectionResetError:  # so soon
+        return received, True
+    with client:
         with contextlib.suppress(OSError):  # it need not read to the end
             send(client)
             client.shutdown(socket.SHUT_WR)

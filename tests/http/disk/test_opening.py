@@ -13,6 +13,7 @@ from portside.engine.hub import Hub
 from portside.http.disk.opening import opened
 from portside.http.message.file_body import FileBody
 from portside.http.message.status_error import StatusError
+from tests.engine.waiting import until
 from tests.net.engines import on_each_engine
 
 
@@ -113,4 +114,5 @@ def test_a_task_that_is_cancelled_meanwhile_leaves_no_descriptor_open(tmp_path):
     Hub().run(all_of_it)
     for body in bodies:
         body.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    # A thread that opened one of them keeps its bell until it has been idle a while.
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before)
