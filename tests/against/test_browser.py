@@ -167,9 +167,12 @@ def shown(page: Page, *args: object, **popen: Any) -> Iterator[str]:
         assert complaints(server) == []
 
 
-MODELS_THAT_SERVE_TWO = ["fork", "thread", "nonblocking", "hybrid"]
-"""A browser opens several connections and keeps them: under serial, the second waits
-until the first was idle for too long."""
+MODELS = {
+    "serial": ("--keep-alive-timeout", "200ms"),
+    **dict.fromkeys(("fork", "thread", "nonblocking", "hybrid"), ()),
+}
+"""With what they need. A browser opens several connections and keeps them: under
+serial, the second waits until the first was idle for too long."""
 
 
 @pytest.mark.parametrize("model", ["thread", "hybrid"])
@@ -230,12 +233,12 @@ def test_a_directory_can_be_walked_by_its_links(page: Page, folder: Path) -> Non
         assert page.run("ran") == 1
 
 
-@pytest.mark.parametrize("model", MODELS_THAT_SERVE_TWO)
+@pytest.mark.parametrize("model", MODELS)
 def test_a_page_sends_a_form_with_a_file_and_hears_events_again_where_they_end(
     model: str, page: Page, folder: Path
 ) -> None:
     app = f"{HERE / 'web_app.py'}:mux=tcp://127.0.0.1:0"
-    with shown(page, app, "--model", model, cwd=folder) as url:
+    with shown(page, app, "--model", model, *MODELS[model], cwd=folder) as url:
         page.open(f"{url}/page")
         sent = page.wait("document.querySelector('#sent').innerText")
         assert json.loads(sent)["fields"] == [["who", "Zoë & Co"]]
