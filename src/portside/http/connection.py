@@ -173,7 +173,6 @@ class Connection:
 
     def _checked(self, request: Request, response: object) -> Response:
         if isinstance(response, Response):
-            response.made_headers = response.headers  # a subclass may say more
             return response
         _log.error(
             "%s: the handler returned %r, and not a Response",

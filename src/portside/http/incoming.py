@@ -302,10 +302,8 @@ class IncomingBody(Body):
             room = min(room, self.max_bytes - self.count - len(data))
         try:
             block = self._conn.read(PIECE_BYTES)  # it is buffered: nothing waits
-        except DeadlineError:
-            return (
-                data  # it was taken already, and would be lost: the next read says so
-            )
+        except DeadlineError:  # the next read says so: what was taken would be lost
+            return data
         pieces, end = self._lines.take_whole(block, room)
         self._conn.unread(block[end:])
         return b"".join([data, *pieces]) if pieces else data

@@ -79,6 +79,7 @@ class Outgoing:
         body = response.body
         if (
             response.made_headers is None
+            and response.__class__ is Response  # another may say more in its headers
             and body.__class__ is bytes
             and keep_alive
             and minor
