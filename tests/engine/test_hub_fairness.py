@@ -23,6 +23,7 @@ from portside.engine import (
 )
 from portside.engine import hub as hub_module
 from portside.engine.hub import TURN_OPERATIONS, TURN_SECONDS
+from portside.errors import DeadlineError
 from portside.net.conn import Conn
 from portside.net.stream import SocketStream
 from portside.net.unix_stream import STREAMS
@@ -78,27 +79,35 @@ def test_a_task_gives_way_after_a_time_without_a_wait():
         assert joined(worker) > 0
 
 
+def most_in_a_turn(work):
+    """Run work, which notes each operation, beside others; return the most at once."""
+    done = 0
+
+    def note():
+        nonlocal done
+        done += 1
+
+    worker = spawn(work, note)
+    seen = [0]
+    while not worker.done:
+        sleep(1e-6)
+        seen.append(done)
+    joined(worker)
+    return max(after - before for before, after in pairwise(seen))
+
+
 @pytest.mark.usefixtures("_by_operations")
 def test_reads_that_a_buffer_serves_are_operations_too():
     near, far = tcp_pair()
     conn = Conn(SocketStream(near, "tcp", None, None))
     far.sendall(b"x\n" * 1000)
-    n_read = 0
 
-    def read():
-        nonlocal n_read
+    def read(note):
         for _ in range(1000):
             conn.read_line()
-            n_read += 1
+            note()
 
-    reader = spawn(read)
-    seen = []
-    while not reader.done:
-        sleep(1e-6)
-        seen.append(n_read)
-    steps = [after - before for before, after in pairwise(seen)]
-    assert max(steps) <= 2 * TURN_OPERATIONS
-    joined(reader)
+    assert most_in_a_turn(read) <= 2 * TURN_OPERATIONS
     conn.close()
     far.close()
 
@@ -114,21 +123,13 @@ def test_reads_that_find_what_they_want_without_a_wait_are_operations_too(kind):
     conn = Conn(STREAMS.get(kind, SocketStream)(near, kind, None, None))
     for _ in range(250):
         far.sendall(b"x")
-    n_read = 0
 
-    def read():
-        nonlocal n_read
+    def read(note):
         for _ in range(250):
             conn.read(1)
-            n_read += 1
+            note()
 
-    reader = spawn(read)
-    seen = []
-    while not reader.done:
-        sleep(1e-6)
-        seen.append(n_read)
-    joined(reader)
-    assert max(after - before for before, after in pairwise(seen)) <= TURN_OPERATIONS
+    assert most_in_a_turn(read) <= TURN_OPERATIONS
     conn.close()
     far.close()
 
@@ -138,24 +139,47 @@ def test_packets_that_are_received_without_a_wait_end_a_turn_after_its_time():
         with net.dial("udp", str(packets.local_address)) as sender:
             for _ in range(50):
                 sender.send(b"x")
-        n_received = 0
 
-        def receive():
-            nonlocal n_received
+        def receive(note):
             for _ in range(50):
                 packets.receive()
-                n_received += 1
+                note()
                 until_over = now() + TURN_SECONDS
                 while now() < until_over:
                     pass
 
-        receiver = spawn(receive)
-        seen = []
-        while not receiver.done:
-            sleep(1e-6)
-            seen.append(n_received)
-        joined(receiver)
-    assert max(after - before for before, after in pairwise(seen)) < 5
+        assert most_in_a_turn(receive) < 5
+
+
+@pytest.mark.usefixtures("_by_operations")
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_a_deadline_that_passes_while_others_have_their_turn_comes_before_data(
+    is_buffered,
+):
+    n_bytes = 50 * TURN_OPERATIONS
+    near, far = tcp_pair()
+    conn = Conn(SocketStream(near, "tcp", None, None))
+    far.sendall(bytes(n_bytes))
+    if is_buffered:
+        conn.peek(n_bytes)
+    n_read = 0
+
+    def read():
+        nonlocal n_read
+        for _ in range(n_bytes):
+            conn.read(1)
+            n_read += 1
+
+    reader = spawn(read)
+    until(lambda: n_read)  # it gives way in the middle of a read
+    n_before = n_read
+    assert 0 < n_before < n_bytes
+    conn.set_read_deadline(now())
+    with pytest.raises(DeadlineError):
+        joined(reader)
+    assert n_read == n_before
+    conn.close()
+    far.close()
 
 
 def test_who_counts_inside_the_loop_takes_the_turn_of_nobody():

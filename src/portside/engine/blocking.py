@@ -206,8 +206,8 @@ class Blocking:
                 self._watches[fd]()
         if woken or not ready:
             task.raise_if_cancelled()
-            is_early = woken or bool(ready)  # woken, perhaps as the deadline moved
-            if not is_early and deadline is not None and time.monotonic() >= deadline:
+            # Not where it was woken: perhaps as the deadline moved.
+            if not woken and deadline is not None and time.monotonic() >= deadline:
                 raise DeadlineError
 
 

@@ -13,7 +13,7 @@ marks, wakes, and the last one out calls `on_empty`, where the descriptor is giv
 Only so can its number not be reused under somebody's feet.
 
 The turn is the one entry of a dict, since every message passes here twice: to set it
-where there is none is one step, as taking a lock is, and costs a fifth of that. Nobody
+where there is none is one step, as taking a lock is, and costs a quarter. Nobody
 blocks on it: who does not get it stands in line and parks. Who leaves gives it back and
 then looks whether it is wanted; who stands in line says that it is, and tries again
 after that. So one of them sees the other, and the same holds for the closed mark.
@@ -27,7 +27,7 @@ from portside.engine.blocking import here
 from portside.engine.scope import earliest, now, scope_deadline
 from portside.engine.task import Task
 from portside.engine.verbs import Engine
-from portside.engine.waist import checkpoint, park
+from portside.engine.waist import park
 from portside.errors import ClosedError, DeadlineError, Error
 
 __all__ = ["Gate"]
@@ -55,7 +55,7 @@ class Gate:
             keep what belongs to a thread that has ended.
         closed: nobody comes in any more.
         is_counted: each turn is an operation after which others may have theirs. Of a
-            reader only one that did not wait is: it counts itself.
+            reader only one that does not wait is: it calls `check`, which counts.
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
         locate: gives an error its place; None leaves it as it is.
@@ -98,17 +98,16 @@ class Gate:
         return self.closed and not self._inside
 
     def check(self) -> None:
-        """Raise what ends a call inside now; else note its bound.
+        """Count an operation; raise what ends a call inside now; else note its bound.
 
         Raises:
             Cancelled: this task is told to end.
             ClosedError: it was closed.
             DeadlineError: the deadline, or the bound of a block around, has passed.
         """
-        deadline = self.deadline  # before the mark: closing moves it too
-        if self.closed:
-            raise ClosedError
-        self.bound = checkpoint(deadline)
+        engine = here.engine
+        engine.count()  # first: others may have their turn, and move the deadline
+        self._look(engine.task)
 
     def enter(self) -> None:
         """Wait for this task's turn; raises what `check` does, located."""
@@ -137,11 +136,6 @@ class Gate:
             self._wake_first()
             if self.closed:
                 self._on_empty()
-
-    def count(self) -> None:
-        """Count the turn of a reader that did not wait."""
-        if not self.is_counted:
-            self.engine.count()
 
     def located(self, error: OSError) -> OSError:
         """Return the error with its place, or as it is where none is known."""
@@ -207,16 +201,19 @@ class Gate:
         """Whether a read that would have to wait is to see the end instead."""
         return self.draining and self.ends_when_draining
 
+    def _look(self, task: Task) -> None:
+        deadline = self.deadline  # before the mark: closing moves it too
+        if self.closed:
+            raise ClosedError
+        task.raise_if_cancelled()
+        self.bound = bound = earliest(deadline, scope_deadline())
+        if bound is not None and now() >= bound:
+            raise DeadlineError
+
     def _enter_bounded(self, task: Task) -> None:
-        """Do for the one inside what `check` does, and let it out if that raises."""
+        """Look for the one inside, and let it out if that raises."""
         try:
-            deadline = self.deadline
-            if self.closed:
-                raise ClosedError
-            task.raise_if_cancelled()
-            self.bound = bound = earliest(deadline, scope_deadline())
-            if bound is not None and now() >= bound:
-                raise DeadlineError
+            self._look(task)
         except BaseException as error:
             self.leave()
             if isinstance(error, OSError):

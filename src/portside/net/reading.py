@@ -52,7 +52,7 @@ class Reading:
         turn.enter()
         try:
             if self._buffer:
-                turn.count()
+                turn.check()
                 return self._take(max_bytes)
             data = self._stream.receive(max_bytes)
         except BlockingIOError:
