@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ import click
 import pytest
 
 from portside.cli.main import program
+from portside.engine.threads import pool
+from tests.engine.waiting import until
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
@@ -62,6 +65,8 @@ def test_the_python_of_a_page_runs(
     if any(name.startswith("test_") for name in names):
         run_tests(tmp_path / "test_page.py", "\n".join(code for _, code in program))
     names.clear()  # what a page has opened is given back with its last name
+    pool.trim()  # a thread may still have the last conversation of a server in hand
+    until(lambda: all(each.name != "portside" for each in threading.enumerate()))
     gc.collect()
 
 
