@@ -22,6 +22,8 @@ def of_packet(packet):
 
 
 BOTH = Service(stream=of_conn, packet=of_packet)
+LONELY = "127.0.7.9"
+"""Of this machine, and used by nobody else: a port of it that was free stays free."""
 GUARDED = Service(stream=of_conn, packet=of_packet, is_guarded=True)
 
 
@@ -79,21 +81,16 @@ def test_each_place_has_a_port_of_its_own(doors):
 def test_a_port_of_packets_that_is_taken_is_looked_for_again(doors):
     """The kernel chooses the port of conns, and somebody has it for packets."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((LONELY, 0))
         port = taken.getsockname()[1]
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                pytest.skip("the same port of tcp is taken too")
-        doors.add(BOTH, [IPAddress("tcp", "127.0.0.1", port), "127.0.0.1:0"])
+        doors.add(BOTH, [IPAddress("tcp", LONELY, port), "127.0.0.1:0"])
         doors.open(None, guard_packets=True)
         assert all(each.port != port for each in doors.addresses[1:])
         assert SAME_PORT_TRIES > 1
 
 
 def test_a_fixed_port_that_is_taken_for_packets_leaves_nothing_open(doors):
-    with net.listen_packet("udp", "127.0.0.1:0") as taken:
+    with net.listen_packet("udp", f"{LONELY}:0") as taken:
         place = str(taken.local_address)
         doors.add(BOTH, ["127.0.0.1:0"])
         doors.add(BOTH, [place])
@@ -106,7 +103,7 @@ def test_a_fixed_port_that_is_taken_for_packets_leaves_nothing_open(doors):
 
 
 def test_what_failed_to_open_can_be_opened_later(doors):
-    with net.listen_packet("udp", "127.0.0.1:0") as taken:
+    with net.listen_packet("udp", f"{LONELY}:0") as taken:
         doors.add(BOTH, ["127.0.0.1:0"])
         doors.add(BOTH, [str(taken.local_address)])
         with pytest.raises(InUseError):
