@@ -12,6 +12,7 @@ import pytest
 from portside import Server, net, packet_handler, timeout
 from portside.engine import now
 from portside.net import Packet
+from tests.lonely import LONELY
 
 HERE = Path(__file__).parent
 
@@ -119,11 +120,11 @@ def test_a_command_that_people_have_gets_its_lines_back(
 
 def test_a_server_that_another_wrote_answers_us() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LONELY, 0))
         port = probe.getsockname()[1]
-    listening = ["socat", "UDP-LISTEN:{port},bind=127.0.0.1", "PIPE"]
-    with running(listening, port=port):
-        with net.dial("udp", f"127.0.0.1:{port}") as packets:
+    listening = ["socat", "UDP-LISTEN:{port},bind={at}", "PIPE"]
+    with running(listening, port=port, at=LONELY):
+        with net.dial("udp", f"{LONELY}:{port}") as packets:
             answer = ask_until_it_listens(packets, b"hello")
             assert answer.data == b"hello"
             assert answer.address == packets.remote_address

@@ -22,6 +22,7 @@ from tests.cli.running import (
     serving,
     until,
 )
+from tests.lonely import LONELY
 
 HANDLERS = Path(__file__).with_name("handlers.py")
 GREET = f"{HANDLERS}:greet=127.0.0.1:0"
@@ -387,7 +388,7 @@ def test_a_socket_that_was_passed_is_served(model):
 )
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_a_socket_of_systemd_is_served(kind, free_port, tmp_path):
-    place = f"127.0.0.1:{free_port}" if kind == "tcp" else f"{tmp_path}/x"
+    place = f"{LONELY}:{free_port}" if kind == "tcp" else f"{tmp_path}/x"
     dialed = f"tcp://{place}" if kind == "tcp" else f"unix:{place}"
     with subprocess.Popen(
         [
@@ -410,5 +411,5 @@ def test_a_socket_of_systemd_is_served(kind, free_port, tmp_path):
 @pytest.fixture
 def free_port():
     """A port that nobody has, as somebody had it a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
+    with socket.create_server((LONELY, 0)) as sock:
         return sock.getsockname()[1]

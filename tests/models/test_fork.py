@@ -14,6 +14,7 @@ from portside import Server, net, timeout
 from portside.models.children import check_one_thread
 from portside.net import Conn
 from tests.cli.running import LONG, PORTSIDE, serving, until
+from tests.lonely import LONELY
 
 ANY_PORT = "tcp://127.0.0.1:0"
 
@@ -61,17 +62,17 @@ def test_the_finally_blocks_of_the_parent_do_not_run_in_a_child(tmp_path: Path) 
         "def note(what): open(sys.argv[2], 'a').write(f'{what} {os.getpid()}\\n')\n"
         "atexit.register(note, 'exit')\n"
         "try:\n"
-        "    serve(lambda conn: conn.write(b'x'), f'tcp://127.0.0.1:{sys.argv[1]}',\n"
+        "    serve(lambda conn: conn.write(b'x'), f'tcp://{sys.argv[1]}',\n"
         "          model='fork')\n"
         "finally:\n"
         "    note('finally')\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    with socket.create_server((LONELY, 0)) as probe:
+        place = f"{LONELY}:{probe.getsockname()[1]}"
     python = PORTSIDE[0]
-    with subprocess.Popen([python, script, str(port), trace]) as process:
+    with subprocess.Popen([python, script, place, trace]) as process:
         for _ in range(3):
-            with net.dial("tcp", f"127.0.0.1:{port}", timeout=20, attempts=100) as conn:
+            with net.dial("tcp", place, timeout=20, attempts=100) as conn:
                 with timeout(10):
                     assert conn.read_all() == b"x"
         process.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ from portside.errors import (
 )
 from portside.net import listen_packet
 from tests.engine.waiting import LONG, MS, asleep, in_child, joined, until
+from tests.lonely import LONELY
 from tests.net.engines import on_each_engine
 
 ANY = "127.0.0.1:0"
@@ -32,11 +33,11 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def closed_port():
-    """Return a port of 127.0.0.1 that nobody has."""
+def closed_place():
+    """Return an address and a port that nobody has."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        sock.bind((LONELY, 0))
+        return f"{LONELY}:{sock.getsockname()[1]}"
 
 
 def to_itself(packets, *sent):
@@ -233,8 +234,8 @@ def test_a_name_is_looked_up_before_the_turn_is_taken():
 
 @on_each_engine
 def test_of_nobody_there_a_connected_one_is_told_once_and_goes_on():
-    port = closed_port()
-    with net.dial("udp", f"127.0.0.1:{port}") as client, timeout(LONG):
+    place = closed_place()
+    with net.dial("udp", place) as client, timeout(LONG):
         client.send(b"anybody?")
         with pytest.raises(RefusedError) as caught:
             client.receive()
@@ -242,7 +243,7 @@ def test_of_nobody_there_a_connected_one_is_told_once_and_goes_on():
         assert caught.value.remote == client.remote_address
         with pytest.raises(WouldBlockError):
             client.receive_nowait()
-        with listen_packet("udp", f"127.0.0.1:{port}") as server:
+        with listen_packet("udp", place) as server:
             client.send(b"now?")
             server.receive().reply(b"yes")
             assert client.receive().data == b"yes"
@@ -250,7 +251,7 @@ def test_of_nobody_there_a_connected_one_is_told_once_and_goes_on():
 
 @on_each_engine
 def test_of_nobody_there_the_next_send_is_told_where_nobody_receives():
-    with net.dial("udp", f"127.0.0.1:{closed_port()}") as client:
+    with net.dial("udp", closed_place()) as client:
         client.send(b"1")
         with pytest.raises(RefusedError, match="send udp 127"):
             client.send(b"2")
@@ -261,7 +262,7 @@ def test_of_nobody_there_the_next_send_is_told_where_nobody_receives():
 def test_an_unconnected_one_never_hears_of_it():
     with listen_packet("udp", ANY) as packets, timeout(LONG):
         for _ in range(5):
-            packets.send(b"anybody?", f"127.0.0.1:{closed_port()}")
+            packets.send(b"anybody?", closed_place())
         to_itself(packets, b"nothing happened")
         assert packets.receive().data == b"nothing happened"
 

@@ -11,6 +11,7 @@ from portside.errors import AddressError, HandlerError, InUseError, ResolveError
 from portside.names import IPAddress, UnixAddress
 from portside.server.doors import SAME_PORT_TRIES, Doors
 from portside.server.service import Service
+from tests.lonely import LONELY
 
 
 def of_conn(conn):
@@ -22,8 +23,6 @@ def of_packet(packet):
 
 
 BOTH = Service(stream=of_conn, packet=of_packet)
-LONELY = "127.0.7.9"
-"""Of this machine, and used by nobody else: a port of it that was free stays free."""
 GUARDED = Service(stream=of_conn, packet=of_packet, is_guarded=True)
 
 

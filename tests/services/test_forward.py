@@ -21,6 +21,7 @@ from portside.errors import (
 )
 from portside.net import Conn
 from portside.services import SERVICES, echo, forward
+from tests.lonely import LONELY
 from tests.services.waiting import ANY_PORT, ANY_UDP_PORT, wait_until, whoami
 
 # model, what it cannot do: why
@@ -78,7 +79,7 @@ class TestStreams:
                 assert ask(server, bytes(5000)) == b"5000"
 
     def test_a_client_whose_upstream_is_down_is_reset(self, model: str) -> None:
-        with net.listen("tcp", "127.0.0.1:0") as listener:
+        with net.listen("tcp", f"{LONELY}:0") as listener:
             nobody = f"tcp://{listener.address}"
         with Server(forward(nobody), ANY_PORT, model=model) as server:
             for _ in range(3):
@@ -239,7 +240,7 @@ class TestPackets:
         assert len(seen) == 1
 
     def test_nobody_at_upstream_ends_nothing(self, model: str) -> None:
-        with net.listen_packet("udp", "127.0.0.1:0") as free:
+        with net.listen_packet("udp", f"{LONELY}:0") as free:
             place = str(free.local_address)
         service = forward(f"udp://{place}")
         with Server(service, ANY_UDP_PORT, model=model) as server:
@@ -321,7 +322,7 @@ def test_one_port_for_both_and_one_upstream_for_both(model: str) -> None:
 def test_why_a_client_was_not_forwarded_is_told_once_a_second(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with net.listen("tcp", "127.0.0.1:0") as listener:
+    with net.listen("tcp", f"{LONELY}:0") as listener:
         nobody = listener.address
     with Server(forward(f"tcp://{nobody}"), ANY_PORT, model="nonblocking") as server:
         for _ in range(20):
