@@ -47,9 +47,12 @@ def opened(body: FileBody) -> FileBody:
 
     Raises:
         StatusError: there is no regular file at its path, or none that we can read.
+        ValueError: it has no path: it came with a descriptor, and was closed.
     """
     if body.is_open:
         return body
+    if not body.path:
+        raise ValueError("the file of this answer was closed before it was sent")
     if may_block():
         _open(body)
     else:
