@@ -73,7 +73,7 @@ TAKEN: dict[str, list[Any]] = {
     "FIELD_VALUE": ["", "a b", "\t", "\x80\xff", "!~"],
     "HOST": [b"", b"a", b"a:", b"a:1", b"[::1]", b"[::1]:1", b"a_b.c~d-e"],
     "CHUNK_LINE": [b"0\r\n", b"5;a\r\n", b'5;a="\\"";b=c\r\n', b"F" * 16 + b"\r\n"],
-    "NEXT_CHUNK_LINE": [b"\r\n0\r\n", b"\r\nfF\r\n", b"\r\n" + b"0" * 16 + b"\r\n"],
+    "NEXT_CHUNK_LINE": [b"\r\n0\r\n", b"\r\nfF;a=b\r\n", b"\r\n" + b"0" * 16 + b"\r\n"],
 }
 
 NOT_TAKEN: dict[str, list[Any]] = {
@@ -103,7 +103,7 @@ NOT_TAKEN: dict[str, list[Any]] = {
     "FIELD_VALUE": ["\n", "a\n", "\r", "\0", "\x7f", "\x1f", "\u0100", "\ud800"],
     "HOST": [b"a b", b"a/b", b"a,b", b"u@a", b"[::1", b"::1", b"a:b", b"a:1:2", b"a\n"],
     "CHUNK_LINE": [b"0\n", b"5 \r\n", b"5;\r\n", b"0x5\r\n", b"0" * 17 + b"\r\n"],
-    "NEXT_CHUNK_LINE": [b"0\r\n", b"\n0\r\n", b"\r\n5;a\r\n", b"\r\n\r\n", b"\r\n5\n"],
+    "NEXT_CHUNK_LINE": [b"0\r\n", b"\n0\r\n", b"\r\n5;\r\n", b"\r\n\r\n", b"\r\n5\n"],
 }
 
 

@@ -14,9 +14,10 @@ that a client that still sends can read why.
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from portside.engine import now
-from portside.errors import DeadlineError, Error
+from portside.errors import Cancelled, DeadlineError, Error
 from portside.http.access_log import Served, log_served
 from portside.http.disk.opening import opened
 from portside.http.incoming import Heads, IncomingBody
@@ -25,6 +26,7 @@ from portside.http.message.file_body import FileBody
 from portside.http.message.headers import Headers
 from portside.http.message.request import Request
 from portside.http.message.response import Response, Upgrade
+from portside.http.message.status import FRAMING
 from portside.http.message.status_error import RequestError, StatusError
 from portside.http.outgoing import HandlerFault, Outgoing
 from portside.http.settings import HttpSettings
@@ -66,6 +68,7 @@ class Connection:
         self._log_form = settings.access_log
         self._is_logged = settings.access_log != "none"
         self._error = ""  # of this request, for the access log
+        self._request: Request | None = None  # that is being answered
 
     def serve(self) -> None:
         """Answer until the client ends, is idle, or may not go on."""
@@ -97,13 +100,13 @@ class Connection:
         """Whether the server begins to stop."""
         return self._draining.is_set
 
-    def inform(self, status: int, headers: Headers) -> None:
-        """Send an answer before the answer.
+    def inform(self, request: Request, status: int, headers: Headers) -> None:
+        """Send an answer before the answer to a request.
 
         Raises:
-            RuntimeError: the answer has begun: it would stand in its middle.
+            RuntimeError: that has begun: this one would stand in its middle.
         """
-        if self._outgoing.has_begun:
+        if self._outgoing.has_begun or request is not self._request:
             raise RuntimeError("the answer has begun: it is too late to inform")
         self._outgoing.write(head_bytes(status, headers.items()))
 
@@ -125,15 +128,21 @@ class Connection:
             body,
             self,
         )
+        self._request = request
+        response: Any = None
         try:
             try:
                 response = self._respond(request)
-            except Exception as error:  # noqa: BLE001  a handler may raise anything
+            except (Cancelled, SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001  another library's too
                 response = self._failed(request, error, began)
             if response.__class__ is Response and response.body.__class__ is bytes:
                 return self._send(request, response, head, began, body)
             return self._send_prepared(request, response, head, began, body)
         finally:
+            # An error that is kept for a while would keep it, and its file open.
+            self._request = response = None
             if body is not None:
                 self._heads.deadline_moved()
                 request.close()
@@ -157,9 +166,13 @@ class Connection:
         finally:
             close = getattr(response.body, "close", None)
             if close is not None:
-                close()
+                try:
+                    close()
+                except Exception as error:  # noqa: BLE001  the answer was given
+                    name = self._name(request)
+                    _log.error("%s: its body did not close", name, exc_info=error)
 
-    def _failed(self, request: Request, error: Exception, began: float) -> Response:
+    def _failed(self, request: Request, error: BaseException, began: float) -> Response:
         """Return the answer where the handler raised, unless the client is gone."""
         if isinstance(error, StatusError):
             self._error = error.message
@@ -191,11 +204,13 @@ class Connection:
         """Return what is sent in place of a file, or of what cannot be sent."""
         try:
             if isinstance(response.body, FileBody):
-                if not response.body.is_open:  # a handler may return it again
-                    file = opened(response.body.copy())
-                    response = response.copy()
-                    response.body = file
+                file = opened(response.body.copy())  # a handler may return it again
+                response = response.copy()
+                response.body = file
                 return respond_to(request, response)
+            if isinstance(response.body, str | bytearray | memoryview):
+                response = response.copy()
+                response.body = Response(response.body).body
             return self._upgrade(request, response, body)
         except Exception as error:  # noqa: BLE001  also what a handler did to it
             return self._failed(request, error, began)
@@ -204,6 +219,9 @@ class Connection:
         self, request: Request, response: Response, body: IncomingBody | None
     ) -> Response:
         if isinstance(response.body, Upgrade):
+            for name in ("Content-Length", "Transfer-Encoding"):
+                if name in response.headers:
+                    raise HandlerFault(f"{name} in an answer with status 101")
             protocol = response.headers["Upgrade"].lower()
             offered = [each.strip().lower() for each in request.upgrade.split(",")]
             is_read = body is None or body.is_over
@@ -262,8 +280,12 @@ class Connection:
         return True
 
     def _go_over(self, response: Response, began: float, request: Request) -> None:
-        fields = [*response.headers.items(), ("Connection", "upgrade")]
-        self._outgoing.write(head_bytes(101, fields))
+        fields = [
+            field
+            for field in response.headers.items()
+            if field[0].lower() not in FRAMING
+        ]
+        self._outgoing.write(head_bytes(101, [*fields, ("Connection", "upgrade")]))
         self._log(request, 101, began)
         self._conn.set_deadline(None)
         self._heads.end_idle()
@@ -308,6 +330,9 @@ class Connection:
 
 def _error_response(error: StatusError) -> Response:
     response = Response.error(error.status, error.message)
-    for name, value in error.headers.items():
-        response.headers[name] = value
+    for name in error.headers:
+        if name in response.headers:
+            del response.headers[name]
+    for name, value in error.headers.items():  # some more than once
+        response.headers.add(name, value)
     return response

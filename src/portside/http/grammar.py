@@ -65,7 +65,7 @@ HOST = re.compile(rb"([A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::([0-9]*))?")
 
 # chunk-size [ chunk-ext ] CRLF, RFC 9112 section 7.1. Sixteen digits are 64 bits.
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
-CHUNK_LINE = re.compile(
+_CHUNK_LINE = (
     rb"([0-9A-Fa-f]{1,16})"
     rb"(?:[ \t]*;[ \t]*"
     + _TOKEN
@@ -75,7 +75,8 @@ CHUNK_LINE = re.compile(
     + _QUOTED
     + rb"))?)*\r\n"
 )
+CHUNK_LINE = re.compile(_CHUNK_LINE)
 """The line before a chunk's data: its size."""
 
-NEXT_CHUNK_LINE = re.compile(rb"\r\n([0-9A-Fa-f]{1,16}\r\n)")
-"""The end of a chunk's data and the line of the next, where that has no extension."""
+NEXT_CHUNK_LINE = re.compile(rb"\r\n" + _CHUNK_LINE)
+"""The end of a chunk's data and the line of the next: its size."""

@@ -284,8 +284,7 @@ class IncomingBody(Body):
                 self._read_trailer_lines()
                 self._trailers = read_trailers(self._trailer_lines)
                 return b""
-            if self.max_bytes is not None:
-                self._check(self.count + self._chunk_left)
+        self._check(self.count + self._chunk_left)
         data = self._conn.read(min(max_bytes, self._chunk_left))
         if not data:
             raise EndOfStreamError

@@ -11,7 +11,7 @@ A client that reads slowly may do so; one that does not read 64 KiB within
 was sent since it was set, it is set again, and else the write fails.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from portside.engine import now
@@ -19,7 +19,7 @@ from portside.errors import DeadlineError, Error
 from portside.http.message.dates import date_line
 from portside.http.message.file_body import FileBody, Part
 from portside.http.message.response import Response
-from portside.http.message.status import BODILESS
+from portside.http.message.status import BODILESS, EMPTY, FRAMING
 from portside.http.wire.reply import bare_start, status_line
 from portside.net import Conn
 
@@ -30,9 +30,6 @@ PERIOD_BYTES = 65536
 
 TOGETHER_BYTES = 65536
 """Up to this a body leaves in one write with its head; beyond, a copy costs more."""
-
-# What frames a message is written here and nowhere else, so that it is true.
-_FRAMING = frozenset(("connection", "content-length", "date", "transfer-encoding"))
 
 
 class HandlerFault(Exception):
@@ -84,23 +81,29 @@ class Outgoing:
             and keep_alive
             and minor
             and not is_head
-            and response.status not in BODILESS
+            and response.status not in EMPTY
             and len(body) <= TOGETHER_BYTES
         ):
             # What all the rest does for what most answers are.
             moment = now()
             if moment >= self._renew_at:
                 self._renew()
-            start = bare_start(response.status, response.bare_type)
+            try:
+                start = bare_start(response.status, response.bare_type)
+            except ValueError as error:
+                raise HandlerFault(str(error)) from None
             text = f"{start}{date_line(moment)}Content-Length: {len(body)}\r\n\r\n"
             self.has_begun = True
             self._write_in_periods(text.encode("latin-1") + body)
             self.sent = len(body)
             return True
         self.sent = 0
-        head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
+        try:
+            head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
+        except ValueError as error:
+            raise HandlerFault(str(error)) from None
         self.has_begun = True
-        if is_head or response.status in BODILESS:
+        if is_head or response.status in EMPTY:
             self._write(head)
         elif isinstance(body, bytes):
             if len(body) <= TOGETHER_BYTES:
@@ -178,6 +181,9 @@ class Outgoing:
                 break
             except Exception as error:
                 raise HandlerFault("failed while its answer was sent") from error
+            except BaseException:
+                self._conn.abort()  # so that half an answer does not look whole
+                raise
             if not isinstance(piece, bytes):
                 piece = _as_bytes(piece)
             if not piece:
@@ -241,30 +247,32 @@ def _head_of(
     text = status_line(status)
     date, length, connection = "", None, ""
     for name, value in response.headers.items():
-        if (lower := name.lower()) not in _FRAMING:
+        if (lower := name.lower()) not in FRAMING:
             text += f"{name}: {value}\r\n"
         elif lower == "date":
             date = f"{name}: {value}\r\n"
         elif lower == "content-length":
             length = _length(value)
         elif lower == "connection":
-            connection = value
+            connection = f"{connection},{value}"
         else:
             raise HandlerFault(f"{name} is not for a handler to set")
     if not date:
         date = date_line(now())
 
+    if status in EMPTY and body and isinstance(body, bytes):
+        raise HandlerFault(f"an answer with status {status} has no body")
     if status in BODILESS:
-        if body and isinstance(body, bytes):
-            raise HandlerFault(f"an answer with status {status} has no body")
         framing = ""
+    elif status in EMPTY:
+        framing = "Content-Length: 0\r\n"
     elif isinstance(body, bytes):
         if length is not None and length != len(body) and (body or not is_head):
             raise HandlerFault(f"a body of {len(body)} bytes, and not of {length}")
         framing = f"Content-Length: {length or len(body)}\r\n"
     elif isinstance(body, FileBody):
         framing = f"Content-Length: {body.length}\r\n"
-    elif not isinstance(body, Iterable):
+    elif not isinstance(body, Iterable) or isinstance(body, Mapping):
         raise HandlerFault(f"a body of type {type(body).__name__}")
     elif length is not None:
         framing = f"Content-Length: {length}\r\n"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portside.errors import DeadlineError
 from portside.http.message.body import PIECE_BYTES, Body, BytesBody
 from portside.http.message.status_error import StatusError
 
@@ -34,11 +35,11 @@ def too_large(body: Body, *args: int) -> StatusError:
 
 def test_a_read_gives_a_piece_and_the_end_again_and_again():
     body = BytesBody(b"hello")
-    assert not body.was_begun
+    assert not body.is_taken
     assert (body.length, body.is_over) == (5, False)
     assert [body.read(2) for _ in range(5)] == [b"he", b"ll", b"o", b"", b""]
     assert body.is_over
-    assert body.was_begun
+    assert body.is_taken
     assert body.count == 5
 
 
@@ -47,7 +48,7 @@ def test_a_body_of_nothing_is_over_before_it_is_read():
     assert body.is_over
     assert body.read() == body.read_all() == b""
     assert list(body) == []
-    assert not body.was_begun
+    assert not body.is_taken
 
 
 def test_a_read_gives_so_much_unless_it_is_told_otherwise():
@@ -94,7 +95,7 @@ def test_an_announced_length_over_the_bound_is_refused_before_it_comes():
     for _ in range(2):
         assert too_large(body).message == "the body is over 3 bytes"
     assert (body.begun, body.asked) == (0, 0)
-    assert not body.was_begun
+    assert not body.is_taken
 
 
 def test_a_length_at_the_bound_is_read():
@@ -105,9 +106,33 @@ def test_a_length_at_the_bound_is_read():
 def test_a_body_that_grows_over_the_bound_is_refused_then():
     body = Pieces(b"ab", b"c", b"d", max_bytes=3)
     assert (body.read(), body.read()) == (b"ab", b"c")
-    with pytest.raises(StatusError, match="over 3 bytes"):
-        body.read()
+    for _ in range(2):
+        with pytest.raises(StatusError, match="over 3 bytes"):
+            body.read()
     assert body.count == 4
+    body.max_bytes = 4
+    assert (body.read(), body.read()) == (b"d", b"")
+
+
+class Late(Pieces):
+    """Ends once in the middle, as a bound around it does."""
+
+    def _receive(self, max_bytes: int) -> bytes:
+        if self.asked == 1:
+            self.asked += 1
+            raise DeadlineError
+        return super()._receive(max_bytes)
+
+
+def test_what_came_before_reading_all_was_ended_is_read_again():
+    body = Late(b"abc", b"def", length=6)
+    with pytest.raises(DeadlineError):
+        body.read_all()
+    assert not body.is_taken
+    assert body.read(2) == b"ab"
+    assert body.is_taken
+    assert body.read_all() == b"cdef"
+    assert body.is_over
 
 
 def test_a_bound_of_nothing_lets_a_body_of_nothing_through():

@@ -207,6 +207,16 @@ def test_a_date_of_the_future_is_not_said_and_is_no_condition(respond, path):
     assert respond(Range="bytes=0-0", If_Range=date_text(2**32)).status == 200
 
 
+def test_a_date_is_said_once_its_second_is_over(respond, path, monkeypatch):
+    """As long as it is not, another change in it would have the same date."""
+    for seconds, is_said in ((CHANGED + 0.9, False), (CHANGED + 1, True)):
+        moment = int(seconds * 1_000_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda moment=moment: moment)
+        assert ("Last-Modified" in respond().headers) == is_said
+        resumed = respond(Range="bytes=4-", If_Range=DATE)
+        assert resumed.status == (206 if is_said else 200)
+
+
 def test_what_was_not_modified_says_only_its_version(respond, etag):
     headers = {
         "Cache-Control": "max-age=5",

@@ -295,7 +295,7 @@ class Told:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def inform(self, status: int, headers: Headers) -> None:
+    def inform(self, request: Request, status: int, headers: Headers) -> None:
         self.told.append((status, headers.items()))
 
 

@@ -42,6 +42,7 @@ class Body:
         self.is_over = length == 0
         self._trailers: Headers | None = None
         self._begun = False
+        self._kept = bytearray()  # was read, and goes to who reads next
 
     def read(self, max_bytes: int = PIECE_BYTES) -> bytes:
         """Return what has come, waiting for at least a byte; ``b""`` at the end.
@@ -53,19 +54,24 @@ class Body:
         """
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
-        if self.is_over:
+        if self.is_over and not self._kept:
             return b""
+        self._check(max(self.length or 0, self.count))
+        if self._kept:
+            kept = bytes(self._kept[:max_bytes])
+            del self._kept[:max_bytes]
+            return kept
         if not self._begun:
-            self._check(self.length or 0)
             self._begun = True
             self._begin()
         data = self._receive(max_bytes)
         self.count += len(data)
-        if not data:
-            self.is_over = True
-        else:
+        self.is_over = not data or self.count == self.length
+        try:
             self._check(self.count)
-            self.is_over = self.count == self.length
+        except StatusError:
+            self.put_back(data)  # for who allows more
+            raise
         return data
 
     def __iter__(self) -> Iterator[bytes]:
@@ -75,6 +81,8 @@ class Body:
 
     def read_all(self, max_bytes: int | None = None) -> bytes:
         """Return all of it.
+
+        Where that fails, what had come by then is still to be read.
 
         Args:
             max_bytes: a bound for this once, instead of `max_bytes` of the body.
@@ -86,9 +94,16 @@ class Body:
         try:
             for piece in self:
                 data += piece
+        except BaseException:
+            self.put_back(data)
+            raise
         finally:
             self.max_bytes = usual
         return bytes(data)
+
+    def put_back(self, data: bytes | bytearray) -> None:
+        """Let the next read begin with what was read: it was not enough."""
+        self._kept[:0] = data
 
     @property
     def trailers(self) -> Headers:
@@ -96,9 +111,9 @@ class Body:
         return Headers() if self._trailers is None else self._trailers
 
     @property
-    def was_begun(self) -> bool:
-        """Whether anything was read."""
-        return self._begun
+    def is_taken(self) -> bool:
+        """Whether somebody has a part of it, or had: what is left is not the whole."""
+        return self.count > len(self._kept)
 
     def _check(self, n_bytes: int) -> None:
         if self.max_bytes is not None and n_bytes > self.max_bytes:

@@ -108,8 +108,10 @@ def _validators(body: FileBody, headers: Headers) -> tuple[str, int | None]:
         headers.add("ETag", etag)
     if date is not None:
         return etag, parse_date(date)
-    # The clock of the wall, as in the Date of the answer.
-    if body.modified is None or body.modified > time.time_ns() // 1_000_000_000:
+    # The clock of the wall, as in the Date of the answer. As long as the second of the
+    # last change is not over there may be another in it, which the date does not tell
+    # apart (RFC 9110 section 8.8.2.2): so no date is given.
+    if body.modified is None or body.modified >= time.time_ns() // 1_000_000_000:
         return etag, None
     headers.add("Last-Modified", _date_text(body.modified))
     return etag, body.modified

@@ -148,8 +148,14 @@ def read_form(
 
 def _read_bounded(body: Body, max_bytes: int) -> bytes:
     data = bytearray()
-    for piece in body:
-        data += piece
-        if len(data) > max_bytes:
-            raise StatusError(413, f"the fields of the form are over {max_bytes} bytes")
+    try:
+        for piece in body:
+            data += piece
+            if len(data) > max_bytes:
+                raise StatusError(
+                    413, f"the fields of the form are over {max_bytes} bytes"
+                )
+    except BaseException:
+        body.put_back(data)
+        raise
     return bytes(data)

@@ -18,6 +18,7 @@ from portside.http.message.cookies import parse_cookies
 from portside.http.message.forms import Form, read_form
 from portside.http.message.headers import Headers
 from portside.http.message.query import Query
+from portside.http.message.status import FRAMING
 from portside.http.message.status_error import StatusError
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Line(Protocol):
     def is_draining(self) -> bool:
         """Whether the server begins to stop."""
 
-    def inform(self, status: int, headers: Headers) -> None:
-        """Send an answer before the answer."""
+    def inform(self, request: "Request", status: int, headers: Headers) -> None:
+        """Send an answer before the answer to a request."""
 
 
 class Request:
@@ -64,7 +65,6 @@ class Request:
         upgrade: the protocols that the client would rather speak; "" for none.
         path_values: what the mux found in the path, by name, decoded.
         pattern: the pattern of the mux that matched.
-        user: who asks, once a middleware has found out; the access log says it.
         line: what it came by.
     """
 
@@ -77,8 +77,8 @@ class Request:
     _path: str | None = None
     _query: Query | None = None
     _state: dict[str, Any] | None = None
+    _user: str | None = None
     pattern: str | None = None
-    user: str | None = None
 
     def __init__(
         self,
@@ -124,6 +124,18 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
+
+    @property
+    def user(self) -> str | None:
+        """Who asks, once a middleware has found out; the access log says it."""
+        return self._user if self._outer is None else self._outer.user
+
+    @user.setter
+    def user(self, user: str | None) -> None:
+        if self._outer is None:
+            self._user = user
+        else:
+            self._outer.user = user
 
     @property
     def state(self) -> dict[str, Any]:
@@ -197,11 +209,13 @@ class Request:
 
         Raises:
             StatusError: 413, 400 or 408, as the body's read.
+            RuntimeError: a part of the body was read by its own `read`.
         """
         if self._content is None:
             if self._outer is not None:
                 self._content = self._outer.content()
             else:
+                self._check_whole()
                 self._content = self.body.read_all()
             self._body = BytesBody(
                 self._content, self.body.trailers
@@ -251,12 +265,22 @@ class Request:
 
         Raises:
             StatusError: 400, it is malformed; 413, over a limit; 415, it is no form.
+            RuntimeError: a part of the body was read: by its own `read`, or as a form
+                with files that did not come in time.
         """
         if self._outer is not None:  # which is closed when it was answered
             return self._outer.form(**limits)
         if self._form is None:
+            self._check_whole()
             self._form = read_form(self, **limits)
         return self._form
+
+    def _check_whole(self) -> None:
+        """Refuse to take what is left of the body for the whole of it."""
+        if self.body.is_taken:
+            raise RuntimeError(
+                "a part of the body was read already: read the rest from request.body"
+            )
 
     def with_path(self, raw_path: str) -> "Request":
         """Return the same request, as one for another path: for what stands below.
@@ -277,9 +301,14 @@ class Request:
         inner.raw_path = raw_path
         inner.path_values = self.path_values
         inner.pattern = self.pattern
-        inner.user = self.user
         inner._outer = self
         return inner
+
+    def _outermost(self) -> "Request":
+        request = self
+        while request._outer is not None:
+            request = request._outer
+        return request
 
     def close(self) -> None:
         """Give back what reading the request has taken: the files of a form."""
@@ -313,12 +342,18 @@ class Request:
         A client of HTTP/1.0 is not told: it knows no such answers.
 
         Raises:
-            ValueError: a status that is none of 102 to 199.
+            ValueError: a status that is none of 102 to 199, or a field that frames an
+                answer: this one has no body.
+            RuntimeError: the answer has begun.
         """
         if not 102 <= status <= 199:
             raise ValueError(f"an informational status is from 102 on, not {status}")
+        fields = Headers(headers or {})
+        for name in fields:
+            if name.lower() in FRAMING:
+                raise ValueError(f"{name} is not for an informational answer")
         if self.version >= (1, 1):
-            self.line.inform(status, Headers(headers or {}))
+            self.line.inform(self._outermost(), status, fields)
 
     def early_hints(self, *links: str) -> None:
         """Tell what the answer will need, while it is being made (103, RFC 8297).
@@ -334,7 +369,7 @@ class _NoLine:
     local_address = None
     is_draining = False
 
-    def inform(self, status: int, headers: Headers) -> None:
+    def inform(self, request: Request, status: int, headers: Headers) -> None:
         """Tell nobody."""
 
 

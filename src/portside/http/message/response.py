@@ -20,16 +20,19 @@ from portside.http.message.file_body import FileBody
 from portside.http.message.headers import Headers
 from portside.http.message.status import reason_of
 
-__all__ = ["Response", "Upgrade"]
+__all__ = ["USUAL_TYPES", "Response", "Upgrade"]
 
 _BYTES = "application/octet-stream"
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 
-# What nearly every answer says of itself, and nothing more: no fields are made of it.
+USUAL_TYPES = (_BYTES, _HTML, _JSON, _TEXT)
+"""What nearly every answer says of itself, and nothing more: no fields are made of it.
+"""
+
 # By what is equal to it, as a member of an enum is.
-_USUAL = {kind: kind for kind in (_BYTES, _HTML, _JSON, _TEXT, None)}
+_USUAL = {kind: kind for kind in (*USUAL_TYPES, None)}
 
 
 class Upgrade:
@@ -62,7 +65,7 @@ class Response:
         body: bytes, an iterable of bytes, or a `FileBody`.
         made_headers: the headers, once they were asked for. Until then the response
             says its `bare_type` and no more, as most do.
-        bare_type: the content type, or None for none.
+        bare_type: one of `USUAL_TYPES`, or None for none.
     """
 
     __slots__ = ("bare_type", "body", "made_headers", "status")
@@ -120,13 +123,17 @@ class Response:
         return self.made_headers
 
     @headers.setter
-    def headers(self, headers: Headers) -> None:
-        self.made_headers = headers
+    def headers(self, headers: Headers | Mapping[str, str]) -> None:
+        self.made_headers = (
+            headers if isinstance(headers, Headers) else Headers(headers)
+        )
 
     def copy(self) -> "Response":
         """Return the same response, to be changed apart."""
         copied = Response(status=max(self.status, 200))
         copied.status, copied.body = self.status, self.body
+        if isinstance(copied.body, FileBody):
+            copied.body = copied.body.copy()
         copied.headers = self.headers.copy()
         return copied
 
@@ -274,12 +281,13 @@ def _json_text(value: Any, *, ensure_ascii: bool = False) -> str:
 
 def _as_ascii(location: str) -> str:
     """Encode what is no visible ASCII; what is encoded already stays as it is."""
-    encoded = location.encode()
+    encoded = location.encode(errors="surrogateescape")  # as of a file's name
     return "".join(chr(b) if 0x20 < b < 0x7F else f"%{b:02X}" for b in encoded)
 
 
 def _attachment(name: str) -> str:
     """Return how a download is named: RFC 6266, with RFC 8187 for what is not ASCII."""
+    name = os.fsencode(name).decode(errors="replace")  # a file's name need be no text
     plain = "".join(c if " " <= c < "\x7f" and c not in '"\\%' else "_" for c in name)
     if plain == name:
         return f'attachment; filename="{plain}"'

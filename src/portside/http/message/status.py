@@ -9,10 +9,17 @@ Fails    never
 
 from http import HTTPStatus
 
-__all__ = ["BODILESS", "reason_of"]
+__all__ = ["BODILESS", "EMPTY", "FRAMING", "reason_of"]
 
 BODILESS = frozenset((*range(100, 200), 204, 304))
 """Answers that end with their head: RFC 9112 section 6.3."""
+
+EMPTY = BODILESS | {205}
+"""Those that have no content: RFC 9110 section 15.3.6 for the one that says so by its
+length."""
+
+FRAMING = frozenset(("connection", "content-length", "date", "transfer-encoding"))
+"""The fields, in lower case, that are written in one place, so that they are true."""
 
 # Python's names of these are older than RFC 9110, and differ between its versions.
 _RENAMED = {

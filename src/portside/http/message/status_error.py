@@ -35,7 +35,7 @@ class StatusError(Error):
         status: int,
         message: str = "",
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | Mapping[str, str] | None = None,
     ) -> None:
         if not 400 <= status <= 599:
             raise ValueError(f"an error's status is from 400 to 599, not {status}")

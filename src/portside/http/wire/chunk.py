@@ -49,11 +49,7 @@ class ChunkLines:
         if match is None:
             raise RequestError(400, "a malformed chunk")
         size = int(match[1], 16)
-        # Small chunks are lawful, some thousands of a single byte too; a page of
-        # extensions around each is an attack, and so is a megabyte byte by byte.
-        self._overhead = max(0, self._overhead + len(line) - 2 * size)
-        if self._overhead > MAX_OVERHEAD_BYTES:
-            raise RequestError(400, "chunks with more around them than in them")
+        self._count(len(line), size)
         return size
 
     def take_whole(self, block: bytes, max_bytes: int) -> tuple[list[bytes], int]:
@@ -68,16 +64,27 @@ class ChunkLines:
         """
         pieces: list[bytes] = []
         at = 0
-        while (match := NEXT_CHUNK_LINE.match(block, at)) is not None:
+        longest = len(b"\r\n") + MAX_CHUNK_LINE_BYTES
+        while match := NEXT_CHUNK_LINE.match(block, at, at + longest):
             begin = match.end()
             size = int(match[1], 16)
             if not size or begin + size > len(block) or size > max_bytes:
                 break  # the last, one that is still to come, or too much
-            self.size(match[1])
+            self._count(begin - at - len(b"\r\n"), size)
             pieces.append(block[begin : begin + size])
             max_bytes -= size
             at = begin + size
         return pieces, at
+
+    def _count(self, line_bytes: int, size: int) -> None:
+        """Count what is beside the data, line by line, and data against it.
+
+        Small chunks are lawful, some thousands of a single byte too; a page of
+        extensions around each is an attack, and so is a megabyte byte by byte.
+        """
+        self._overhead = max(0, self._overhead + line_bytes - 2 * size)
+        if self._overhead > MAX_OVERHEAD_BYTES:
+            raise RequestError(400, "chunks with more around them than in them")
 
 
 def read_trailers(lines: list[bytes]) -> Headers:

@@ -4,37 +4,43 @@ In       a status, fields, what else the wire needs
 Out      bytes, from the status line to the empty line
 Source   RFC 9112 section 4, RFC 9110 section 6.6.1 (Date)
 Holds    the status lines
-Fails    never: fields were checked when they were set
+Fails    ValueError: a status or a type that is none; fields were checked when they were
+         set
 """
 
 from collections.abc import Iterable
 
+from portside.http.message.response import USUAL_TYPES
 from portside.http.message.status import reason_of
 
 __all__ = ["bare_start", "head_bytes", "status_line"]
 
 
-def status_line(status: int) -> str:
+def status_line(status: object) -> str:
     """Return the first line of an answer, with its end."""
     line = _LINES.get(status)
     if line is None:
+        if not (isinstance(status, int) and 100 <= status <= 599):
+            raise ValueError(f"a status is from 100 to 599, not {status!r}")
         line = _LINES[status] = f"HTTP/1.1 {int(status)} {reason_of(status)}\r\n"
     return line
 
 
-_LINES: dict[int, str] = {}  # at most 500: a status has three digits
+_LINES: dict[object, str] = {}
 
 
 def bare_start(status: int, content_type: str | None) -> str:
     """Return the first line, and that of the content type where there is one.
 
     Args:
-        content_type: one of a few, as it is remembered.
+        content_type: one of `USUAL_TYPES`: it is remembered.
     """
     start = _STARTS.get((status, content_type))
     if start is None:
         start = status_line(status)
         if content_type is not None:
+            if content_type not in USUAL_TYPES:
+                raise ValueError(f"{content_type!r} is for the headers to say")
             start += f"Content-Type: {content_type}\r\n"
         _STARTS[status, content_type] = start
     return start
