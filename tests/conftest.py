@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from portside.models import MODELS
 from portside.testing.leaks import no_leaks
+
+# How long an example takes says how busy the machine is; each test has its own limit.
+hypothesis.settings.register_profile("portside", deadline=None)
+hypothesis.settings.load_profile("portside")
 
 
 @pytest.fixture(params=MODELS)
