@@ -519,13 +519,22 @@ def test_result_raises_what_the_task_raised():
         task.result()
 
 
-def test_result_of_a_task_that_was_cancelled_is_cancelled():
+def test_a_task_that_was_cancelled_has_no_result():
+    """Who asks for it is told so, and not that it is to end itself."""
     with TaskGroup() as group:
         task = group.start_soon(keep_parking)
         task.cancel()
         until(lambda: task.done)
-    with pytest.raises(Cancelled):
+    with pytest.raises(RuntimeError, match="was told to end, and has no result"):
         task.result()
+
+
+def test_who_waits_for_a_task_when_its_group_ends_is_told_to_end_too():
+    with TaskGroup() as group:
+        task = group.start_soon(keep_parking)
+        group.start_soon(group.cancel)
+        with pytest.raises(Cancelled):
+            task.result()
 
 
 def test_result_ends_at_the_bound_around_and_the_task_goes_on():

@@ -45,7 +45,8 @@ class GroupTask(Generic[Result]):
 
         Raises:
             Exception: what it raised.
-            Cancelled: it was told to end, or this task is.
+            RuntimeError: it was told to end, and has no result.
+            Cancelled: this task is told to end.
             DeadlineError: the bound of a block around came first.
         """
         waiter = current()
@@ -55,6 +56,9 @@ class GroupTask(Generic[Result]):
                 park()
         finally:
             self._task.remove_joiner(waiter)
+        if isinstance(self._task.error, Cancelled):  # it, and perhaps not who asks
+            waiter.raise_if_cancelled()
+            raise RuntimeError(f"{self._task!r} was told to end, and has no result")
         return cast("Result", self._task.value)
 
 
@@ -113,10 +117,10 @@ class TaskGroup:
         """Tell every task of the group, and the rest of its block, to end."""
         with self._mutex:  # to the end, or the block may be over before it is told
             self._ending = True
+            if self._parent is not None:  # first: it may wait for one of them
+                self._parent.cancel(reason=self)
             for task in tuple(self._tasks):
                 task.cancel()
-            if self._parent is not None:
-                self._parent.cancel(reason=self)
 
     def __enter__(self) -> Self:
         self._parent = current()
