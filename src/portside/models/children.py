@@ -42,6 +42,7 @@ __all__ = [
     "death_of",
     "flush_streams",
     "leave_child",
+    "wait_for_exit",
 ]
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -76,6 +77,9 @@ class Children:
     """
 
     def __init__(self, on_end: Callable[[Child, int], None]) -> None:
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # By who started us: exec keeps it. Nobody could say how a child ended.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.lifeline, self._our_end = os.pipe()
         self._on_end = on_end
         self._children: dict[int, Child] = {}
@@ -105,7 +109,7 @@ class Children:
             pidfd = os.pidfd_open(pid)
         except OSError:
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            wait_for_exit(pid)
             raise
         child = self._children[pid] = Child(pid, pidfd, task)
         watch(pidfd, lambda: self._reap(child))
@@ -135,13 +139,14 @@ class Children:
 
     def _reap(self, child: Child) -> None:
         how = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        if os.waitid(os.P_PIDFD, child.pidfd, how) is None:
-            return
+        with contextlib.suppress(ChildProcessError):  # ended, and reaped by somebody
+            if os.waitid(os.P_PIDFD, child.pidfd, how) is None:
+                return
         del self._children[child.pid]  # before its number may be somebody else's
-        _, status = os.waitpid(child.pid, 0)
+        code = wait_for_exit(child.pid)
         unwatch(child.pidfd)
         os.close(child.pidfd)
-        self._on_end(child, os.waitstatus_to_exitcode(status))
+        self._on_end(child, code)
 
     # -- in the child
 
@@ -164,6 +169,19 @@ def leave_child(status: int) -> NoReturn:
     flush_streams()
     logging.shutdown()
     os._exit(status)
+
+
+def wait_for_exit(pid: int) -> int:
+    """Wait for the end of a child and reap it; return its exit code, or minus a signal.
+
+    0 where nobody can say, as SIGCHLD is ignored or somebody else has reaped it:
+    wait(2).
+    """
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status)
 
 
 def check_one_thread(model: str) -> None:

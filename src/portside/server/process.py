@@ -22,6 +22,7 @@ from typing import NoReturn, Protocol
 from portside.engine import (
     Descriptor,
     abandon_all,
+    closing,
     now,
     shield,
     unbounded,
@@ -30,7 +31,7 @@ from portside.engine import (
     watch,
 )
 from portside.errors import DeadlineError
-from portside.models.children import flush_streams
+from portside.models.children import death_of, flush_streams, wait_for_exit
 from portside.server.doors import Doors
 from portside.server.live import Report
 
@@ -86,7 +87,7 @@ class Process:
         # From then on it has let go of all that is this process's alone.
         if ours.recv(len(_READY)) != _READY:
             ours.close()
-            os.waitpid(self._pid, 0)
+            wait_for_exit(self._pid)
             raise RuntimeError("the server's process did not start: see the log")
         ours.setblocking(False)
         server.doors.abandon()
@@ -108,11 +109,11 @@ class Process:
                 told = self._hear(now() + grace + SPARE_SECONDS)
         except DeadlineError:
             os.kill(self._pid, signal.SIGKILL)
+        closing(self._ours.fileno())  # a hub may have waited for it
         self._ours.close()
-        _, status = os.waitpid(self._pid, 0)
+        code = wait_for_exit(self._pid)
         if not told:
-            code = os.waitstatus_to_exitcode(status)
-            _log.error("the server's process %d ended with %d", self._pid, code)
+            _log.error("the server's process %d %s", self._pid, death_of(code))
             return Report()
         return Report(**json.loads(told))
 
