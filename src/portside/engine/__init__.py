@@ -19,6 +19,7 @@ from portside.engine.datagram import ControlMessages, DatagramDescriptor
 from portside.engine.event import Event
 from portside.engine.fd import Buffer, Descriptor
 from portside.engine.gate import Gate
+from portside.engine.hubs import call_unless_forked
 from portside.engine.lock import Lock
 from portside.engine.offload import Offloader, offload
 from portside.engine.open_descriptors import abandon_all
@@ -65,6 +66,7 @@ __all__ = [
     "TaskGroup",
     "abandon_all",
     "call_as_task",
+    "call_unless_forked",
     "cancel",
     "checkpoint",
     "closing",

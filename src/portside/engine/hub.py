@@ -61,6 +61,7 @@ class Hub(DescriptorWaits):
         task: the one whose turn it is; `idle` while it is nobody's.
         resumed_at: when the present turn, or the last one, began.
         gone: this is a forked child, and the hub is its parent's.
+        has_ended: its loop is over.
     """
 
     def __init__(self, poller: Poller | None = None) -> None:
@@ -78,11 +79,12 @@ class Hub(DescriptorWaits):
         self._asleep = False
         self._operations = 0
         self.resumed_at = 0.0
-        self.gone = False
+        self.gone = self.has_ended = False
         bell = Bell()
         self._bell: Bell | None = bell  # until the end: a late ring may still hold it
         self.watch(bell.fd, bell.silence)
         self._watchdog: Watchdog
+        self._main: Task
 
     def __repr__(self) -> str:
         return f"the hub of thread {self._thread.name}"
@@ -101,7 +103,7 @@ class Hub(DescriptorWaits):
         if self._bell is None:
             raise RuntimeError("this hub has ended: make another one")
         name = getattr(function, "__name__", "main")
-        main = Task(name, function, args, contextvars.copy_context())
+        main = self._main = Task(name, function, args, contextvars.copy_context())
         before, here.engine = here.engine, self
         self._thread = threading.current_thread()
         self._watchdog = Watchdog(self, threading.get_ident())
@@ -113,7 +115,14 @@ class Hub(DescriptorWaits):
         finally:
             self._end()
             here.engine = before
+            self.has_ended = True
         return main.value
+
+    def leave_loop(self) -> None:
+        """End the loop; its tasks stay where they are. From another thread."""
+        self._main.done = True  # it counts as ended: so the loop ends
+        if (bell := self._bell) is not None:
+            bell.ring()
 
     def _end(self) -> None:
         hubs.discard(self)
@@ -268,7 +277,7 @@ class Hub(DescriptorWaits):
             self._timers.drop(task)
             task.ringer = task.line = None
             if self.gone:
-                leave_fork(task)
+                leave_fork(task.error)
             del task
             if len(self._idle_lines) >= MAX_IDLE_LINES:
                 return

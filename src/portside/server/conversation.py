@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from portside.engine import Event, Task, current
+from portside.engine import Event, Task, call_unless_forked, current
 from portside.errors import (
     AbortedError,
     BrokenError,
@@ -80,7 +80,7 @@ class Conversation:
             self._task.cancel(at=self._cut_at)
         self.is_running = True
         try:
-            self._handler(self.conn)
+            call_unless_forked(self._handler, self.conn)
         except Cancelled:
             self.was_cut = True
             self.conn.abort()

@@ -27,7 +27,16 @@ import logging
 import threading
 from collections.abc import Callable
 
-from portside.engine import Event, Task, current, may_block, now, park, sleep
+from portside.engine import (
+    Event,
+    Task,
+    call_unless_forked,
+    current,
+    may_block,
+    now,
+    park,
+    sleep,
+)
 from portside.errors import Cancelled, ClosedError, Error, WouldBlockError
 from portside.net import Packet, PacketConn
 from portside.server.bounded_log import BoundedLog
@@ -242,7 +251,7 @@ class PacketStand:
             return
         self.is_running = True
         try:
-            door.handler(packet)
+            call_unless_forked(door.handler, packet)
         except Error as error:
             if error.op == "send":
                 name = handler_name(door.handler)

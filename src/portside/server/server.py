@@ -90,6 +90,7 @@ class Server:
         self._process: Process | None = None
         self._closed = Event()
         self._stopping = Lock()  # one stop at a time; the others get its report
+        self._is_started = False  # in the background
         self._is_served = False
         self._report = Report()
         if handler is not None:
@@ -200,8 +201,11 @@ class Server:
         """
         if self.state is State.NEW:
             self.listen()
-        with unbounded():
-            self.model.call(lambda: self._serve_hearing_signals(ready))
+        try:
+            with unbounded():
+                self.model.call(lambda: self._serve_hearing_signals(ready))
+        finally:
+            self._closed.set()
         return self._report
 
     def _serve_hearing_signals(self, ready: Callable[[], object]) -> None:
@@ -236,6 +240,7 @@ class Server:
             else:
                 with unbounded():
                     spawn_on_thread(self._serve_in_background, name="server")
+                self._is_started = True
         except BaseException:
             self.stop(0.0)
             raise
@@ -297,12 +302,11 @@ class Server:
             self._report = self._serving.serve(self.model)
         finally:
             self.state = State.CLOSED
-            self._closed.set()
         return self._report
 
     def _wait_until_closed(self, seconds: float) -> None:
         assert self._serving is not None
-        if not self._is_served:  # it only listened
+        if not (self._is_served or self._is_started):  # it only listened
             self._serving.close()
             self.doors.close()
             self.state = State.CLOSED
@@ -321,3 +325,5 @@ class Server:
             _log.exception(
                 "the server at %s failed", ", ".join(map(str, self.addresses))
             )
+        finally:
+            self._closed.set()  # not before the loop of a hub has ended too
