@@ -541,6 +541,28 @@ class TestStopping:
         assert report.abandoned == 0
 
 
+@pytest.mark.parametrize("server_model", ["serial", "thread", "nonblocking"])
+def test_half_a_reply_of_a_handler_that_is_abandoned_does_not_look_whole(
+    server_model: str,
+) -> None:
+    """Its handler goes on, and waits for nothing of ours."""
+    let_go = threading.Event()
+
+    def handler(conn: Conn) -> None:
+        conn.write(b"half")
+        let_go.wait(30)
+
+    server = Server(handler, ANY_PORT, model=server_model).start()
+    try:
+        with net.dial(server.address, timeout=5) as conn, timeout(10):
+            assert conn.read() == b"half"
+            assert server.stop(grace=0.1).abandoned == 1
+            with pytest.raises(ResetError):
+                conn.read()
+    finally:
+        let_go.set()
+
+
 def test_a_conversation_that_nobody_waits_for_is_abandoned_and_counted() -> None:
     let_go = threading.Event()
     server = Server(lambda conn: let_go.wait(30), ANY_PORT, model="thread").start()

@@ -271,3 +271,21 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return text.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("model", ["serial", "thread", "nonblocking"])
+def test_a_process_that_leaves_at_once_resets_what_its_handlers_have(
+    model: str, handlers: Path
+) -> None:
+    """Half a reply must not look whole; who was answered has it all the same."""
+    what = f"{handlers}:compute=127.0.0.1:0"
+    with serving(what, "--model", model, "--grace", "1m") as server:
+        with begun(server) as client:
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            until(
+                lambda: server.process.poll() is not None
+                or again(server, signal.SIGINT)
+            )
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)

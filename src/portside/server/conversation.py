@@ -7,6 +7,7 @@ Holds    the task that runs it, and whether it was cut
 Fails    never
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -126,6 +127,15 @@ class Conversation:
         """End a conn that its handler gave away."""
         self.was_cut = True
         self.conn.abort()
+
+    def abandon(self) -> None:
+        """Reset the conn of a handler that never waits."""
+        self.conn.abort()
+
+    def leave(self) -> None:
+        """Let the end of the process reset the conn; takes no lock."""
+        with contextlib.suppress(Error):  # it has no socket, or none any more
+            self.conn.set_linger(0)
 
     def runs_on(self, task: Task) -> bool:
         """Whether task is in this handler now."""

@@ -65,6 +65,12 @@ class _Conversation(Protocol):
     def cut(self) -> None:
         """End what its handler gave away."""
 
+    def abandon(self) -> None:
+        """Leave its handler where it is, and end what that has of a client."""
+
+    def leave(self) -> None:
+        """Let the end of the process do the same."""
+
     def runs_on(self, task: Task) -> bool:
         """Whether task is in its handler now."""
 
@@ -129,6 +135,18 @@ class Live:
         for conversation in tuple(self._open):
             if conversation.is_given_away:
                 conversation.cut()
+
+    def abandon(self) -> None:
+        """Leave those whose handlers never waited: half a reply must not look whole."""
+        for conversation in tuple(self._open):
+            if not conversation.has_returned:
+                conversation.abandon()
+
+    def leave(self) -> None:
+        """Do the same where the process is about to end; also in a signal handler."""
+        for conversation in tuple(self._open):
+            if not conversation.has_returned:
+                conversation.leave()
 
     def wait(self, until: float | None) -> None:
         """Return when all have ended, or at a moment."""

@@ -173,6 +173,12 @@ class PacketStand:
     def cut(self) -> None:
         """Nothing: no handler gives a packet away."""
 
+    def abandon(self) -> None:
+        """Nothing: the socket is closed for all packets."""
+
+    def leave(self) -> None:
+        """Nothing, as in `abandon`."""
+
     def drain(self, cut_at: float) -> None:
         """Tell it that the server stops, and when it will be cut; from any thread."""
         self._cut_at = cut_at

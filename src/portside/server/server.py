@@ -226,6 +226,7 @@ class Server:
             self.model.kill,
             cut_at=lambda: now() + self.settings.grace,
             cut=serving.cut_inline if self.model.runs_inline else None,
+            leave=serving.live.leave,
         )
         return heard_signals(serving.heard)
 
@@ -316,6 +317,7 @@ class Server:
                 self._closed.wait()
         except DeadlineError:
             # A handler that computes on the thread that serves.
+            self._serving.live.abandon()
             self._report = self._serving.live.report()
 
     def _serve_in_background(self) -> None:

@@ -143,6 +143,7 @@ class Serving:
         self.live.wait(self.live.cut_at)
         self.live.cut_detached()
         self.live.wait(now() + UNWIND_SECONDS)
+        self.live.abandon()
         pool.trim()
         report = self.live.report()
         if report.abandoned:
@@ -285,6 +286,7 @@ class Serving:
             None,
             cut_at=cut_at,
             cut=own.cut_inline if model.runs_inline else None,
+            leave=own.live.leave,
             numbers=(signal.SIGTERM,),
         )
         with heard_signals(own.heard):

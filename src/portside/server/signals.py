@@ -49,6 +49,8 @@ class Heard:
         cut_at: the moment when a handler on the main thread is cut, if the stop begins
             now.
         cut: whether this thread is in such a handler; None where there are none.
+        leave: called before this process ends from inside a signal handler, where no
+            lock may be taken: lets its end reset the conns that handlers still have.
         numbers: the signals that stop the server.
 
     Attributes:
@@ -62,6 +64,7 @@ class Heard:
         *,
         cut_at: Callable[[], float],
         cut: Callable[[], bool] | None,
+        leave: Callable[[], None],
         numbers: tuple[signal.Signals, ...] = STOPPING,
     ) -> None:
         self.first: int | None = None
@@ -69,6 +72,7 @@ class Heard:
         self._kill = kill
         self._cut_at = cut_at
         self._cut = cut
+        self._leave = leave
         self._numbers = numbers
         self._descriptors: tuple[int, ...] = ()
         self._first_at = 0.0
@@ -80,6 +84,7 @@ class Heard:
             if self._kill is None or now() - self._first_at < SAME_SECONDS:
                 return
             self._kill()
+            self._leave()
             with contextlib.suppress(OSError):
                 os.write(2, b"portside: second signal, leaving at once\n")
             os._exit(128 + number)
@@ -95,6 +100,7 @@ class Heard:
         if self._cut is None or not self._cut():
             return
         if self._has_cut:
+            self._leave()
             with contextlib.suppress(OSError):
                 os.write(2, b"portside: a handler does not end: abandoned\n")
             os._exit(0)
