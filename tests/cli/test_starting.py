@@ -11,6 +11,7 @@ from typing import IO
 import pytest
 
 from tests.cli.running import LONG, PORTSIDE, environment, serving
+from tests.lonely import LONELY
 
 NOBODY = 65534
 FIRST_FREE_PORT = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
@@ -67,6 +68,17 @@ def test_a_port_in_use_is_told_with_its_holder(host, wanted):
         f"tcp {listening} is in use by {name} (pid {os.getpid()}): "
         f"stop it, or choose another port"
     )
+
+
+def test_of_udp_the_process_that_has_the_port_of_udp_is_told():
+    """And not the one that has the port of TCP with the same number."""
+    with serving(f"discard=udp://{LONELY}:0", "--model", "serial") as holder:
+        host, port = holder.address()
+        with socket.create_server((host, port)):  # this process has it, over TCP
+            error = error_of(f"echo=udp://{host}:{port}")
+        assert f"udp {host}:{port} is in use by " in error
+        assert f"(pid {holder.process.pid})" in error
+        holder.stop()
 
 
 def test_another_server_of_ours_is_named_too(model):

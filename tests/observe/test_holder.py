@@ -4,6 +4,7 @@ import os
 import pwd
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,50 @@ def test_a_listener_of_ipv4_is_not_in_the_way_of_tcp6_alone():
         port = held.getsockname()[1]
         assert find_holder(IPAddress("tcp6", "::", port)) is None
         assert find_holder(IPAddress("tcp", "::", port)) == me()
+
+
+def test_udp_is_looked_up_among_the_sockets_of_udp():
+    """A server of TCP at the same port is not in its way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        port = udp.getsockname()[1]
+        assert find_holder(IPAddress("udp", "127.0.0.1", port)) == me()
+        assert find_holder(IPAddress("udp4", "0.0.0.0", port)) == me()
+        assert find_holder(IPAddress("udp6", "::", port)) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_who_has_the_port_over_tcp_is_not_blamed_for_udp(host):
+    with listener(host) as taken:
+        port = taken.getsockname()[1]
+        version = "6" if ":" in host else "4"
+        assert find_holder(IPAddress(f"udp{version}", host, port)) is None
+        assert find_holder(IPAddress("udp", host, port)) is None
+
+
+def test_who_hears_packets_is_named_before_a_conversation_of_its():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hears:
+        hears.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hears.bind(("127.0.0.1", 0))
+        address = hears.getsockname()
+        command = [sys.executable, "-c", CONNECTED, str(address[1])]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            found = find_holder(IPAddress("udp", *address))
+            process.communicate(b"\n")
+    assert found == me()
+
+
+CONNECTED = """
+import socket, sys
+port = int(sys.argv[1])
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as conn:
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    conn.bind(("127.0.0.1", port))
+    conn.connect(("127.0.0.1", 9))
+    print(flush=True)
+    sys.stdin.readline()
+"""

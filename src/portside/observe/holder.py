@@ -2,15 +2,16 @@
 
 In       an address that could not be listened to
 Out      who has it, as far as this process may see
-Source   proc(5): /proc/net/tcp, /proc/net/tcp6, /proc/PID/fd, /proc/PID/comm
+Source   proc(5): /proc/net/tcp, tcp6, udp, udp6; /proc/PID/fd, /proc/PID/comm
 Holds    nothing
 Fails    never: what cannot be read is not known
 
 The kernel's table says which socket has the port, by its inode, and which user owns
 it. Which process has that socket open is seen in the links below ``/proc/PID/fd``,
 those of another user's processes by root alone. So there are three answers: the
-process; only its user; nothing (the holder is not in the table: bound and not
-listening, or in another network namespace).
+process; only its user; nothing (the holder is not in the table: of TCP one that is
+bound and does not listen; or in another network namespace). TCP and UDP have tables of
+their own, as a port of the one is not in the way of the other.
 """
 
 import os
@@ -25,6 +26,7 @@ from portside.names import IPAddress, is_unspecified, parse_ip
 __all__ = ["Holder", "find_holder"]
 
 _LISTEN = "0A"  # include/net/tcp_states.h
+_UNCONNECTED = "07"  # the same, TCP_CLOSE: a UDP socket that hears whoever sends
 _PROC = "/proc"
 
 
@@ -57,29 +59,30 @@ class _Row:
 
 def find_holder(address: IPAddress) -> Holder | None:
     """Return who keeps us from listening at address; None if that cannot be seen."""
-    rows = [row for row in _rows() if row.port == address.port]
+    table = address.network.rstrip("46")
+    rows = [row for row in _rows(table) if row.port == address.port]
     rows = [row for row in rows if row.inode != "0" and _is_in_the_way(row, address)]
     if not rows:
         return None
     # A listener is the likely one; a client's end of a conversation can be in the way.
-    row = min(rows, key=lambda each: (each.state != _LISTEN, each.ip != address.ip))
+    hearing = _UNCONNECTED if table == "udp" else _LISTEN
+    row = min(rows, key=lambda each: (each.state != hearing, each.ip != address.ip))
     pids = _pids(f"socket:[{row.inode}]")
     if not pids:
         return Holder(_user(row.uid))
     return Holder(_user(row.uid), pids[0], _name(pids[0]), len(pids) - 1)
 
 
-def _rows() -> Iterator[_Row]:
-    for table in ("tcp", "tcp6"):
+def _rows(table: str) -> Iterator[_Row]:
+    for is_ipv6 in (False, True):
         try:
-            with open(f"{_PROC}/net/{table}") as file:
+            with open(f"{_PROC}/net/{table}{'6' if is_ipv6 else ''}") as file:
                 lines = file.readlines()[1:]
         except OSError:
             continue
         for line in lines:
             _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
             host, _, port = local.partition(":")
-            is_ipv6 = table == "tcp6"
             yield _Row(_ip(host), int(port, 16), state, int(uid), inode, is_ipv6)
 
 
@@ -97,7 +100,7 @@ def _is_in_the_way(row: _Row, wanted: IPAddress) -> bool:
     if row.is_ipv6 != wanted.is_ipv6:
         # Only a wildcard of both families meets the other one, ipv6(7).
         dual = row.ip if row.is_ipv6 else wanted.ip
-        return is_unspecified(dual) and wanted.network != "tcp6"
+        return is_unspecified(dual) and not wanted.network.endswith("6")
     same = row.ip == wanted.ip
     return same or is_unspecified(row.ip) or is_unspecified(wanted.ip)
 
