@@ -1,4 +1,4 @@
-"""A chat room, in which nobody waits for a slow member. Models: thread."""
+"""A chat room, in which nobody waits for a slow member. Models: thread nonblocking."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Send back what comes, as it comes. Models: serial fork thread.
+"""Send back what comes, as it comes. Models: serial fork thread nonblocking hybrid.
 
 portside serve examples/echo.py:echo=127.0.0.1:7007
 """

@@ -1,4 +1,4 @@
-"""A mail server that keeps all it gets in ./mail. Models: serial fork thread."""
+"""Keep all mail in ./mail. Models: serial fork thread nonblocking hybrid."""
 
 import os
 from tempfile import NamedTemporaryFile

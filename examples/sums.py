@@ -1,4 +1,4 @@
-"""Add numbers up: a binary protocol. Models: serial fork thread.
+"""Add numbers up: a binary protocol. Models: serial fork thread nonblocking hybrid.
 
 A request is a frame (4 bytes of length, then that much) of 32-bit numbers; the answer
 is how many there were in 16 bits and their sum in 64. All in network byte order.

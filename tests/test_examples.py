@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from urllib.request import urlopen
 
 import pytest
 
@@ -193,6 +194,22 @@ def test_chat_does_not_wait_for_a_member_who_does_not_read(model: str) -> None:
         slow.close_write()
         n_heard = sum(1 for _ in slow.lines())
         assert 100 <= n_heard < n_lines
+
+
+@each_model("welcome/site")
+def test_the_welcome_page_shows_who_asked_and_ticks(model: str) -> None:
+    with served(load("welcome/site").mux, model) as server:
+        place = f"http://{server.address}"
+        with urlopen(f"{place}/", timeout=SECONDS) as page:
+            assert b"qotd" in page.read()
+        with urlopen(f"{place}/request", timeout=SECONDS) as request:
+            assert b"GET /request" in request.read()
+        with (
+            urlopen(f"{place}/clock", timeout=SECONDS) as clock,
+            urlopen(f"{place}/request", timeout=SECONDS) as meanwhile,
+        ):
+            assert clock.readline() != b""
+            assert meanwhile.read() != b""
 
 
 def test_the_server_in_c_answers_our_client(compiled: Compile) -> None:

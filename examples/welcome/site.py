@@ -1,4 +1,4 @@
-"""A page that shows what runs here, and how to talk to it. Models: thread.
+"""A page that shows what runs here. Models: fork thread nonblocking hybrid.
 
 portside serve echo=127.0.0.1:7007 examples/welcome/site.py:mux=127.0.0.1:8080
 """
