@@ -2,7 +2,7 @@
 
 import time
 
-from portside import packet_handler
+from portside import TaskGroup, packet_handler
 
 
 def greet(conn):
@@ -44,3 +44,8 @@ def no_conn():
 
 
 number = 3
+
+
+def reading_in_a_group(conn):
+    with TaskGroup() as group:
+        group.start_soon(conn.read)

@@ -34,6 +34,19 @@ def test_a_peer_that_goes_away_is_told_only_when_asked():
             assert ("portside: " in server.errors()) is is_told
 
 
+def test_what_ended_a_group_of_tasks_is_told_with_its_first_error():
+    """And not only that there was one: who reads the log has no traceback here."""
+    what = FAILING.replace(":failing=", ":reading_in_a_group=")
+    with serving(what, "-vv") as server:
+        with server.connect() as client:
+            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0: a reset
+        until(lambda: "handler reading_in_a_group ended" in server.errors())
+        server.stop()
+        line = next(each for each in server.errors().splitlines() if " ended: " in each)
+    assert "tasks of a group failed (1 sub-exception): read tcp 127.0.0.1:" in line
+    assert line.endswith(": connection reset by peer")
+
+
 def test_a_line_of_an_access_log_is_written_once_and_as_it_is():
     """Though it is asked for again, as by a command that runs another."""
     code = (

@@ -68,10 +68,24 @@ class TaskGroup:
     If one fails, or the block itself does, the others are cancelled. So nothing that
     was started inside is running after the block.
 
+    What went wrong comes out of the block as an ``ExceptionGroup``, also where it is
+    one error alone: around the block ``except Error`` sees nothing, ``except* Error``
+    does.
+
     >>> with TaskGroup() as group:
     ...     task = group.start_soon(sum, [1, 2])
     >>> task.result()
     3
+    >>> try:
+    ...     with TaskGroup() as group:
+    ...         _ = group.start_soon(int, "seven")
+    ... except* ValueError as failed:
+    ...     print(failed.exceptions[0])
+    invalid literal for int() with base 10: 'seven'
+
+    Raises:
+        ExceptionGroup: one task or more failed, or the block did.
+        DeadlineError: the bound of a block around came first, and nothing else failed.
     """
 
     def __init__(self) -> None:

@@ -158,7 +158,8 @@ class Conversation:
     def _log_failure(self, error: BaseException) -> None:
         name = handler_name(self._handler)
         if self._is_its_end(error):
-            _log.debug("%s: handler %s ended: %s", self, name, error)
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("%s: handler %s ended: %s", self, name, _told(error))
         else:
             _log.error("%s: handler %s failed", self, name, exc_info=error)
 
@@ -168,3 +169,11 @@ class Conversation:
         if not isinstance(error, Error) or error.op not in ("read", "write"):
             return False
         return isinstance(error, _CONN_WENT) and error.remote == self.remote
+
+
+def _told(error: BaseException) -> str:
+    """Return what the error says; of a group also what the first one inside it says."""
+    first = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return str(error) if first is error else f"{error}: {first}"
