@@ -106,6 +106,38 @@ def test_options_come_from_the_environment_too_and_what_is_typed_wins():
     assert b"no such service" in done.stderr
 
 
+BLAMED = {
+    "PORTSIDE_SERVE_MODEL": ("bogus", "serve", "echo", "--model"),
+    "PORTSIDE_SERVE_GRACE": ("soon", "serve", "echo", "--grace"),
+    "PORTSIDE_SERVE_MAX_CONNECTIONS": ("0", "serve", "echo=:0", "--max-connections"),
+    "PORTSIDE_SERVE_LOSS": ("2", "serve", "forward::9=:0", "--loss"),
+    "PORTSIDE_SERVE_MAX_HEADERS": ("0", "serve", "./=:0", "--max-headers"),
+    "PORTSIDE_DIAL_TIMEOUT": ("soon", "dial", "localhost:7", "--timeout"),
+    "PORTSIDE_LOOKUP_TYPE": ("XX", "lookup", "a.test", "--type"),
+    "PORTSIDE_LOOKUP_TIMEOUT": ("soon", "lookup", "a.test", "--timeout"),
+}
+
+
+@pytest.mark.parametrize("variable", BLAMED)
+def test_a_mistake_is_blamed_on_the_variable_or_the_flag_that_has_it(variable):
+    value, command, what, flag = BLAMED[variable]
+    told = portside(command, what, env={variable: value})
+    typed = portside(command, what, flag, value)
+    assert told.returncode == typed.returncode == 2
+    assert variable in told.stderr.decode()
+    assert flag not in told.stderr.decode()
+    assert flag in typed.stderr.decode()
+    assert variable not in typed.stderr.decode()
+
+
+def test_switches_that_contradict_each_other_are_named_as_they_were_set():
+    env = {"PORTSIDE_DIAL_UDP": "1", "PORTSIDE_SERVE_LISTING": "1"}
+    told = portside("dial", "x", "--unix", env=env).stderr
+    assert told.startswith(b"portside: PORTSIDE_DIAL_UDP and --unix: one of them")
+    told = portside("serve", "echo=:0", env=env).stderr
+    assert told.startswith(b"portside: PORTSIDE_SERVE_LISTING: no directory here")
+
+
 def test_nothing_happens_when_nobody_reads_the_help():
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     with reader:

@@ -18,6 +18,7 @@ from portside.cli.failure import (
     Failure,
 )
 from portside.cli.logs import show_logs
+from portside.cli.options import said
 from portside.cli.talk import talk
 from portside.cli.trace import trace_if
 from portside.cli.units import Duration, duration_text
@@ -122,7 +123,7 @@ def dial(
     """
     show_logs(0)
     if udp and unix:
-        raise Failure("--udp and --unix: one of them", USAGE)
+        raise Failure(f"{said('udp')} and {said('unix')}: one of them", USAGE)
     place = _place(endpoint, "udp" if udp else "unix" if unix else "tcp")
     with trace_if(trace_calls):
         conn = _connect(place, timeout, retry, local)
@@ -167,7 +168,7 @@ def _connect(
     except ResolveError as error:
         raise Failure(f"{error}: check the host's name", CANNOT_RESOLVE) from error
     except TimedOutError as error:
-        bound = f" (--timeout {duration_text(timeout)})" if timeout else ""
+        bound = f" ({said('timeout')} {duration_text(timeout)})" if timeout else ""
         raise Failure(f"{error}{bound}", TIMED_OUT) from error
     except (RefusedError, NotFoundError) as error:
         hint = (
@@ -175,7 +176,11 @@ def _connect(
         )
         raise Failure(f"{error}: {hint}", CANNOT_CONNECT) from error
     except InUseError as error:
-        hint = " (--local without a port lets the kernel choose one)" if local else ""
+        hint = (
+            f" ({said('local')} without a port lets the kernel choose one)"
+            if local
+            else ""
+        )
         raise Failure(f"{error}{hint}", CANNOT_CONNECT) from error
     except Error as error:
         raise Failure(str(error), CANNOT_CONNECT) from error

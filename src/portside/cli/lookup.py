@@ -15,6 +15,7 @@ import click
 
 from portside.cli import _render
 from portside.cli.failure import CANNOT_RESOLVE, FAILED, TIMED_OUT, USAGE, Failure
+from portside.cli.options import said
 from portside.cli.units import Duration, duration_text
 from portside.errors import AddressError, Error, ResolveError, TimedOutError
 from portside.names import (
@@ -193,7 +194,9 @@ def _address(asked: _Asked, text: str) -> int:
     if ip is None:
         raise Failure(f"address {text!r}: not an IP address", USAGE)
     if set(asked.types) - {"PTR"}:
-        raise Failure(f"{text!r} is an address: its --type can only be PTR", USAGE)
+        raise Failure(
+            f"{text!r} is an address: its {said('type')} can only be PTR", USAGE
+        )
     if asked.types:
         from portside.net.records import reverse_name
 
@@ -241,7 +244,9 @@ def _name(asked: _Asked, name: str) -> int:
 
 def _failure(error: Error, name: str, seconds: float) -> Failure:
     if isinstance(error, TimedOutError):
-        return Failure(f"{error} (--timeout {duration_text(seconds)})", TIMED_OUT)
+        return Failure(
+            f"{error} ({said('timeout')} {duration_text(seconds)})", TIMED_OUT
+        )
     if isinstance(error, ResolveError):
         return Failure(f"{error}{_service_hint(name)}", CANNOT_RESOLVE)
     return Failure(str(error), FAILED)

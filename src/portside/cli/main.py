@@ -18,6 +18,7 @@ from portside.cli.completion import COMPLETE_VARIABLE, completion
 from portside.cli.dial import dial
 from portside.cli.failure import FAILED, INTERRUPTED, USAGE, Failure, status_table
 from portside.cli.lookup import lookup
+from portside.cli.options import variable_of
 from portside.cli.serve import serve
 
 __all__ = ["main", "program"]
@@ -65,8 +66,20 @@ def _run() -> int:
 
 
 def _text(error: click.UsageError) -> str:
+    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        error.param_hint = _hint(error.ctx, error.param)
     text = error.format_message().rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def _hint(ctx: click.Context | None, option: click.Option) -> str:
+    """Return what to blame: the variable or the flag, whichever was used.
+
+    Click itself names the flag of all of them, and the variable of some, set or not.
+    """
+    variable = variable_of(ctx, option) if ctx is not None else None
+    names = [variable] if variable is not None else option.opts
+    return " / ".join(f"'{name}'" for name in names)
 
 
 def _open_standard_descriptors() -> None:

@@ -1,7 +1,8 @@
 """Options of the command line, made from the fields of settings.
 
 In       a dataclass whose fields carry help and unit, as `portside.server.Settings`
-Out      a decorator that gives a command an option for each; the settings again
+Out      a decorator that gives a command an option for each; the settings again; what
+         an error is to call an option
 Holds    nothing: name, default and help are the field's
 Fails    never
 """
@@ -14,7 +15,7 @@ import click
 
 from portside.cli.units import Duration, Size, duration_text, size_text
 
-__all__ = ["flag", "options_of", "taken_from"]
+__all__ = ["flag", "options_of", "said", "taken_from", "variable_of"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,6 +53,32 @@ def taken_from(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
 def flag(name: str) -> str:
     """Return what is typed for a field."""
     return f"--{name.replace('_', '-')}"
+
+
+def said(name: str) -> str:
+    """Return what gave an option its value: its variable, if it is set there alone.
+
+    Else its flag, which is also what to type where nobody has said anything.
+    """
+    context = click.get_current_context(silent=True)
+    for each in context.command.params if context is not None else ():
+        if name == each.name or flag(name) in each.opts:
+            assert context is not None
+            return variable_of(context, each) or flag(name)
+    return flag(name)
+
+
+def variable_of(context: click.Context, param: click.Parameter) -> str | None:
+    """Return the variable of the environment that a value is from; None if it is not.
+
+    Fails never: a parameter that has not been read yet has no source.
+    """
+    source = context.get_parameter_source(param.name or "")
+    if source is not click.core.ParameterSource.ENVIRONMENT:
+        return None
+    if isinstance(param.envvar, str):
+        return param.envvar
+    return f"{context.auto_envvar_prefix}_{(param.name or '').upper()}"
 
 
 def _option(

@@ -22,7 +22,7 @@ from click.shell_completion import CompletionItem
 from portside.cli import _render
 from portside.cli.failure import CANNOT_START, FAILED, USAGE, Failure
 from portside.cli.logs import show_logs
-from portside.cli.options import flag, options_of, taken_from
+from portside.cli.options import options_of, said, taken_from
 from portside.cli.starting import could_not_start
 from portside.cli.trace import trace_if
 from portside.cli.web import WebOptions
@@ -168,14 +168,14 @@ def _forward_settings(
         for name, default in asdict(ForwardSettings()).items():
             if given[name] != default:
                 raise Failure(
-                    f"{flag(name)}: nothing is forwarded (write forward:HOST:PORT)",
+                    f"{said(name)}: nothing is forwarded (write forward:HOST:PORT)",
                     USAGE,
                 )
     try:
         return ForwardSettings(**given)
     except ValueError as error:
         name, _, reason = str(error).partition(" ")
-        raise Failure(f"{flag(name)} {reason}", USAGE) from None
+        raise Failure(f"{said(name)} {reason}", USAGE) from None
 
 
 def _serve(wanted: list[What], settings: dict[str, Any], *, as_json: bool) -> None:
@@ -221,8 +221,8 @@ def _make_server(wanted: list[What], settings: dict[str, Any]) -> Server:
         server = Server(**settings)
     except ValueError as error:
         name, _, reason = str(error).partition(" ")
-        said = flag(name) if name in settings else name
-        raise Failure(f"{said} {reason}", USAGE) from None
+        blamed = said(name) if name in settings else name
+        raise Failure(f"{blamed} {reason}", USAGE) from None
     for each in wanted:
         server.add(each.service, each.endpoint)
     return server

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from portside.cli.failure import USAGE, Failure
-from portside.cli.options import flag
+from portside.cli.options import said
 from portside.http.settings import HttpSettings
 from portside.server import Service
 
@@ -47,7 +47,7 @@ class WebOptions:
             HttpSettings(**typed)
         except ValueError as error:
             name, _, reason = str(error).partition(" ")
-            raise Failure(f"{flag(name)} {reason}", USAGE) from None
+            raise Failure(f"{said(name)} {reason}", USAGE) from None
         return cls(typed, listing)
 
     def check_used(self, *, web: bool, directories: bool) -> None:
@@ -57,9 +57,11 @@ class WebOptions:
             Failure: nothing answers requests, or there is no directory to list.
         """
         if self.listing and not directories:
-            raise Failure("--listing: no directory here (write ./DIRECTORY)", USAGE)
+            raise Failure(
+                f"{said('listing')}: no directory here (write ./DIRECTORY)", USAGE
+            )
         if self.typed and not web:
-            first = flag(next(iter(self.typed)))
+            first = said(next(iter(self.typed)))
             raise Failure(
                 f"{first}: nothing here speaks HTTP (./DIRECTORY, or http.handler)",
                 USAGE,
