@@ -43,6 +43,47 @@ def test_a_terminal_gets_a_ruled_table(no_color):
         assert not re.search("\x1b\\[[0-9;]*3[0-9]", text)
 
 
+@pytest.mark.parametrize(("columns", "is_ruled"), [(80, True), (60, True), (40, False)])
+def test_an_endpoint_is_in_one_line_however_narrow_the_terminal(columns, is_ruled):
+    """Or nobody could copy it. Where no table fits, the terminal breaks the lines."""
+    shown = shown_by(
+        *("serve", "discard=tcp://127.0.0.1:0"),
+        *("--model", "thread", "--max-connections", "1000"),
+        COLUMNS=str(columns),
+    )
+    assert re.search(r"discard +tcp://127\.0\.0\.1:\d{4,5} +thread +1000", shown)
+    assert ("───" in shown) is is_ruled
+
+
+def test_the_addresses_of_a_name_are_in_one_line_however_narrow_the_terminal():
+    shown = shown_by("lookup", "127.0.0.1", "--as", "name", COLUMNS="24")
+    assert re.search(r"127\.0\.0\.1 +loopback +127\.0\.0\.1", shown)
+
+
+def shown_by(*args: str, **env: str) -> str:
+    """Return what a command shows on a terminal; a server is told to stop."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PORTSIDE, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        env=environment(TERM="xterm", **env),
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while some := os.read(ours, 4096):
+                shown += some
+                if b"Ctrl-C" in shown:
+                    process.send_signal(signal.SIGTERM)
+        except OSError:
+            pass  # that is how the end of a terminal reads
+        finally:
+            process.kill()
+            os.close(ours)
+    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode())
+
+
 def test_a_reader_that_has_gone_does_not_end_the_server():
     reader, writer = os.pipe()
     with subprocess.Popen(

@@ -18,6 +18,9 @@ from typing import Any
 
 __all__ = ["complain", "facts", "json_line", "say", "table", "trace_line"]
 
+_WIDEST = 10_000
+"""Columns that no terminal has: a guess, never measured."""
+
 
 def say(text: str) -> None:
     """Write a line, or several, to stdout."""
@@ -45,11 +48,17 @@ def trace_line(text: str) -> None:
         pass  # stderr is closed: that is how somebody said that he does not look
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows under heads: ruled on a terminal, plain and aligned elsewhere."""
-    if sys.stdout is not None and sys.stdout.isatty():
-        _ruled(heads, rows)
-    else:
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+) -> None:
+    """Write rows under heads: ruled on a terminal, plain and aligned elsewhere.
+
+    Args:
+        whole: the heads of columns that are copied from: no rule breaks their lines.
+            On a terminal too narrow for that, the table is plain there as well.
+    """
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if not is_terminal or not _ruled(heads, rows, whole):
         _aligned(heads, rows)
 
 
@@ -67,18 +76,30 @@ def close_stdout() -> None:
     os.close(nowhere)
 
 
-def _ruled(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _ruled(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], whole: Sequence[str]
+) -> bool:
+    """Write the table, unless it is too wide; return whether it was written.
+
+    A terminal that breaks a plain line knows that it was one, and gives it back whole
+    to who copies it; a cell that is broken here is broken for good.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
     for head in heads:
-        drawn.add_column(head, overflow="fold")  # an address can be copied whole
+        drawn.add_column(head, overflow="fold", no_wrap=head in whole)
     for row in rows:
         drawn.add_row(*row)
-    Console(highlight=False, markup=False).print(drawn)
+    console = Console(highlight=False, markup=False)
+    widest = console.options.update_width(_WIDEST)  # or it measures what is left of it
+    if whole and console.measure(drawn, options=widest).minimum > console.width:
+        return False
+    console.print(drawn)
     sys.stdout.flush()
+    return True
 
 
 def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -110,7 +110,8 @@ def show_name(name: str, answer: Answer) -> None:
             for each in found
         ]
         width = 4 if len(found) > 1 else 3
-        _render.table(heads[:width], [row[:width] for row in rows])
+        shown = [row[:width] for row in rows]
+        _render.table(heads[:width], shown, whole=("address", "from"))
     if answer["records"]:
         if found:
             _render.say("")

@@ -236,7 +236,8 @@ def _announce(wanted: list[What], server: Server) -> None:
         (name, address.endpoint_text, model, _most(address, most))
         for name, address in _places(wanted, server)
     ]
-    _render.table(("service", "endpoint", "model", "max connections"), rows)
+    heads = ("service", "endpoint", "model", "max connections")
+    _render.table(heads, rows, whole=("endpoint",))
     _render.say(
         f"\ntry it:  {_to_try(wanted[0], server.addresses[0])}\n"
         f"Ctrl-C stops: first drains, second cuts"
