@@ -105,15 +105,6 @@ def test_a_holder_that_is_in_no_table_is_said_to_be_unknown():
     assert "is in use, by whom cannot be seen: choose another port" in error
 
 
-def test_the_same_endpoint_twice_is_in_use_by_ourselves():
-    with socket.socket() as chooser:
-        chooser.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        chooser.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{chooser.getsockname()[1]}"
-        error = error_of(f"echo={place}", f"discard={place}")
-    assert f"tcp {place} is in use" in error
-
-
 def test_no_right_to_a_low_port_is_told_with_three_ways_out(nobody):
     if FIRST_FREE_PORT <= 7:
         pytest.skip("this system gives everybody every port")

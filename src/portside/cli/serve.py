@@ -20,6 +20,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from portside.cli import _render
+from portside.cli.apart import check_apart
 from portside.cli.failure import CANNOT_START, FAILED, USAGE, Failure
 from portside.cli.logs import show_logs
 from portside.cli.options import options_of, said, taken_from
@@ -149,6 +150,7 @@ def serve(
             web=any(each.is_web for each in wanted),
             directories=any(each.is_directory for each in wanted),
         )
+        check_apart(wanted)
         _serve(wanted, taken_from(settings, Settings), as_json=as_json)
     return 0
 
