@@ -65,8 +65,10 @@ def test_the_python_of_a_page_runs(
     if any(name.startswith("test_") for name in names):
         run_tests(tmp_path / "test_page.py", "\n".join(code for _, code in program))
     names.clear()  # what a page has opened is given back with its last name
-    pool.trim()  # a thread may still have the last conversation of a server in hand
-    until(lambda: all(each.name != "portside" for each in threading.enumerate()))
+    # A thread may still have the last conversation of a server in hand, the watchdog of
+    # a hub may have the hub.
+    pool.trim()
+    until(lambda: all("portside" not in each.name for each in threading.enumerate()))
     gc.collect()
 
 

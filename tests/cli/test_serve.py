@@ -129,7 +129,9 @@ def test_plain_text_is_for_people_who_pipe():
     assert len({line.find("serial") for line in (echo, discard)}) == 1, "aligned"
     assert empty == ""
     assert advice == f"try it:  printf 'hello\\n' | portside dial {port[0]}"
-    assert stop == "Ctrl-C stops: first drains, second cuts"
+    assert stop == (
+        "Ctrl-C stops: the first waits for conversations to end, a second does not"
+    )
     assert rest == "stopped: 0 finished, 0 cut, 0 abandoned\n"
 
 

@@ -242,7 +242,7 @@ def _announce(wanted: list[What], server: Server) -> None:
     _render.table(heads, rows, whole=("endpoint",))
     _render.say(
         f"\ntry it:  {_to_try(wanted[0], server.addresses[0])}\n"
-        f"Ctrl-C stops: first drains, second cuts"
+        f"Ctrl-C stops: the first waits for conversations to end, a second does not"
     )
 
 
