@@ -5,6 +5,7 @@ import errno
 import inspect
 import os
 import pickle
+import re
 import socket
 
 import pytest
@@ -205,3 +206,10 @@ def test_a_cancellation_is_no_error():
 def test_all_of_the_tree_is_public():
     names = {each.__name__ for each in CLASSES}
     assert names | {"Cancelled", "error_class", "from_os_error"} == set(errors.__all__)
+
+
+def test_help_of_the_base_names_every_operation_of_conns() -> None:
+    """Those of packet conns were forgotten once."""
+    told = (Error.__doc__ or "").partition("op:")[2].partition("network:")[0]
+    operations = "dial listen accept resolve read write send receive set put get"
+    assert [op for op in operations.split() if not re.search(rf"\b{op}\b", told)] == []

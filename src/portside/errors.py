@@ -72,7 +72,8 @@ class Error(OSError):
         reason: what happened; without it, the text of the errno.
 
     Attributes:
-        op: the operation: dial, listen, accept, read, write, close, set, resolve.
+        op: the operation: dial, listen, accept, resolve; read and write of a conn, send
+            and receive of a packet conn; set an option; put and get of a queue.
         network: tcp, tcp4, tcp6, pipe ...
         local: the address of our end, where it is known.
         remote: the address of the other end, where it is known.
