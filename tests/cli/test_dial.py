@@ -221,6 +221,34 @@ def test_options_come_from_the_environment(free_port):
     assert b"(3 attempts)" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-u", "tcp://127.0.0.1:7"), "--udp: tcp://127.0.0.1:7 says tcp"),
+        (("-u", "unix:/x"), "--udp: unix:/x says unix"),
+        (("--unix", "tcp://127.0.0.1:7"), "--unix: tcp://127.0.0.1:7 says tcp"),
+        (("127.0.0.1:7", "--quiet-time", "2s"), "--quiet-time: is for packets"),
+        (("unix:/x", "--quiet-time", "2s"), "--quiet-time: is for packets"),
+        (("-u", "127.0.0.1:7", "--retry", "2"), "--retry: a packet to udp is sent"),
+        (("unixgram:/x", "--retry", "2"), "--retry: a packet to unixgram is sent"),
+    ],
+    ids=str,
+)
+def test_flags_that_mean_nothing_at_the_endpoint_are_2(words, told):
+    done = portside("dial", *words)
+    assert done.returncode == USAGE
+    assert done.stderr.decode().startswith(f"portside: {told}")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_variable_that_means_nothing_at_the_endpoint_waits_for_one_that_it_fits(
+    free_port,
+):
+    env = {"PORTSIDE_DIAL_UDP": "1", "PORTSIDE_DIAL_QUIET_TIME": "2s"}
+    done = portside("dial", f"tcp://127.0.0.1:{free_port}", env=env)
+    assert done.returncode == CANNOT_CONNECT
+
+
 def test_no_file_and_nobody_behind_one_are_7(tmp_path):
     path = str(tmp_path / "x")
     assert_told(path, "no such file or directory")

@@ -32,7 +32,13 @@ from portside.errors import (
     ResolveError,
     TimedOutError,
 )
-from portside.names import AnyEndpoint, Endpoint, parse_endpoint
+from portside.names import (
+    PACKET_NETWORKS,
+    UNIX_NETWORKS,
+    AnyEndpoint,
+    Endpoint,
+    parse_endpoint,
+)
 from portside.net import Conn, PacketConn
 from portside.net import dial as connect
 
@@ -125,6 +131,7 @@ def dial(
     if udp and unix:
         raise Failure(f"{said('udp')} and {said('unix')}: one of them", USAGE)
     place = _place(endpoint, "udp" if udp else "unix" if unix else "tcp")
+    _check_typed(endpoint, place)
     with trace_if(trace_calls):
         conn = _connect(place, timeout, retry, local)
         try:
@@ -156,6 +163,35 @@ def _place(text: str, network: str) -> AnyEndpoint:
     if isinstance(place, Endpoint) and not place.port:
         raise Failure(f"endpoint {text!r}: which port? nobody listens at 0", USAGE)
     return place
+
+
+def _check_typed(text: str, place: AnyEndpoint) -> None:
+    """Return if every flag that was typed means something at this endpoint.
+
+    A variable is for all calls, and waits for one that it fits.
+
+    Raises:
+        Failure: one does not; it names the flag.
+    """
+    typed = click.core.ParameterSource.COMMANDLINE
+    source = click.get_current_context().get_parameter_source
+    network = place.network
+    if source("udp") is typed and not network.startswith("udp"):
+        raise Failure(f"--udp: {text} says {network}", USAGE)
+    if source("unix") is typed and network not in UNIX_NETWORKS:
+        raise Failure(f"--unix: {text} says {network}", USAGE)
+    if network in PACKET_NETWORKS and source("retry") is typed:
+        raise Failure(
+            f"--retry: a packet to {network} is sent whether anybody is there or not, "
+            f"so there is no connecting to try again",
+            USAGE,
+        )
+    if network not in PACKET_NETWORKS and source("quiet_time") is typed:
+        raise Failure(
+            f"--quiet-time: is for packets, and a conversation over {network} ends "
+            f"when the peer ends it",
+            USAGE,
+        )
 
 
 def _connect(
