@@ -15,6 +15,12 @@ async def asynchronous_generator(conn: Conn):
     yield
 
 
+def of_a_request(request): ...
+
+
+def of_a_packet(packet): ...
+
+
 def generator(conn: Conn):
     yield
 
@@ -35,11 +41,26 @@ REFUSED = [
     (Asynchronous(), "is an async def"),
     (functools.partial(coroutine), "is an async def"),
     (generator, "handler generator: is a generator"),
+    (
+        of_a_request,
+        r"of_a_request\(request\): is a function of a request, .* serve http.handler\(of_a_request\), or give it to an http.Mux",
+    ),
+    (
+        of_a_packet,
+        r"of_a_packet\(packet\): is a function of a packet: mark it with @packet_handl",
+    ),
     (without_conn, r"handler without_conn\(\).*: must take one argument, the conn"),
     (with_two, "must take one argument, the conn"),
     ("echo", "handler 'echo': of type str, not a function"),
     (None, "of type NoneType, not a function"),
 ]
+
+
+def odd(request: Conn) -> None: ...
+
+
+@functools.wraps(of_a_request)
+def around(conn: Conn) -> None: ...
 
 
 class Taker:
@@ -49,6 +70,8 @@ class Taker:
 
 
 TAKEN = [
+    odd,
+    around,
     lambda conn: None,
     print,
     Taker(),

@@ -12,6 +12,13 @@ from portside.errors import HandlerError
 
 __all__ = ["check_callable", "handler_name"]
 
+_OTHERS = {
+    "request": "is a function of a request, and a client is a conn: serve "
+    "http.handler({name}), or give it to an http.Mux",
+    "packet": "is a function of a packet: mark it with @packet_handler",
+}
+"""Names of what handlers of another kind take, and what to do with them."""
+
 
 def check_callable(handler: Any, argument: str) -> None:
     """Return if handler can be called with one argument.
@@ -48,6 +55,22 @@ def check_callable(handler: Any, argument: str) -> None:
         raise HandlerError(
             f"handler {name}{signature}: must take one argument, {argument}"
         ) from None
+    if argument == "the conn":
+        _check_takes_conn(handler, name)
+
+
+def _check_takes_conn(handler: Any, name: str) -> None:
+    """Return unless the argument's name says that it is something else.
+
+    A guess, but each client would fail where it is right; an annotation overrules it. A
+    function around another one is asked for its own names, not for those inside.
+    """
+    parameters = inspect.signature(handler, follow_wrapped=False).parameters.values()
+    first = next(iter(parameters), None)
+    if first is None or "Conn" in str(first.annotation):
+        return
+    if (hint := _OTHERS.get(first.name)) is not None:
+        raise HandlerError(f"handler {name}({first.name}): {hint.format(name=name)}")
 
 
 def _is_async(function: Any) -> bool:
