@@ -32,6 +32,20 @@ def test_every_setting_says_what_it_is_and_in_which_unit():
             assert each.metadata["unit"] == "bytes"
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"header_timeout": "5s"}, "header_timeout must be seconds over 0, not '5s'"),
+        ({"max_body_bytes": "1M"}, "max_body_bytes must be a whole number, not '1M'"),
+        ({"max_headers": None}, "max_headers must be a whole number, not None"),
+    ],
+    ids=str,
+)
+def test_a_value_of_another_kind_is_refused_by_name(setting, told):
+    with pytest.raises(ValueError, match=told):
+        HttpSettings(**setting)
+
+
 def test_settings_do_not_change_and_are_given_by_name():
     with pytest.raises(dataclasses.FrozenInstanceError):
         HttpSettings().max_headers = 5  # type: ignore[misc]

@@ -43,7 +43,7 @@ REFUSED = [
     (generator, "handler generator: is a generator"),
     (
         of_a_request,
-        r"of_a_request\(request\): is a function of a request, .* serve http.handler\(of_a_request\), or give it to an http.Mux",
+        r"is a function of a request, .* serve http.handler\(of_a_request\), or give",
     ),
     (
         of_a_packet,

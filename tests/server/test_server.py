@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from portside import Server, TaskGroup, net, sleep, timeout
+from portside import Server, TaskGroup, http, net, sleep, timeout
 from portside.errors import AddressError, Error, InUseError, ResolveError
 from portside.names import IPAddress
 from portside.server import State
@@ -80,6 +80,19 @@ class TestItsStart:
     def test_an_unknown_model_names_those_there_are(self) -> None:
         with pytest.raises(ValueError, match="known: serial, fork, thread"):
             Server(echo, ANY_PORT, model="threads")
+
+    def test_an_unknown_setting_names_the_closest(self) -> None:
+        said = r"Server has no setting 'modle'; did you mean 'model'\?"
+        with pytest.raises(TypeError, match=said):
+            Server(echo, ANY_PORT, modle="thread")
+
+    def test_a_setting_of_the_handler_is_told_to_be_one(self) -> None:
+        said = (
+            "max_body_bytes is a setting of the handler, not of the server: make it "
+            r"with settings=HttpSettings\(max_body_bytes=...\)"
+        )
+        with pytest.raises(TypeError, match=said):
+            Server(http.Mux(), ANY_PORT, max_body_bytes=5)
 
     def test_a_handler_without_endpoint_is_refused(self) -> None:
         with pytest.raises(ValueError, match="no endpoint to serve at"):

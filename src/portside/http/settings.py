@@ -72,7 +72,11 @@ class HttpSettings:
             ("max_body_bytes", 0),
         ):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is None and name == "max_body_bytes":
+                continue
+            if not isinstance(value, int):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
+            if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
         for name in (
             "header_timeout",
@@ -81,7 +85,7 @@ class HttpSettings:
             "keep_alive_timeout",
         ):
             seconds = getattr(self, name)
-            if not 0 < seconds < math.inf:
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
                 raise ValueError(f"{name} must be seconds over 0, not {seconds!r}")
         if self.access_log not in ACCESS_LOGS:
             raise ValueError(

@@ -14,7 +14,8 @@ import contextlib
 import gc
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from portside.engine.threads import pool
 from portside.errors import DeadlineError, Error
 from portside.models import Model, make_model
 from portside.names import IPAddress
+from portside.names.closest import did_you_mean
 from portside.net import Listener
 from portside.net.target import Target
 from portside.server.capacity import default_max_connections, raise_descriptor_limit
@@ -69,6 +71,7 @@ class Server:
         HandlerError: the handler is no function of one argument, or is an async def; or
             it answers packets, and the endpoint carries conns, or the other way round.
         ValueError: a setting that cannot be.
+        TypeError: there is no setting of this name.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Server:
         *endpoints: Target,
         **settings: Any,
     ) -> None:
+        _check_names(settings, handler)
         self.settings = Settings(**settings)
         self.model: Model = make_model(
             self.settings.model,
@@ -329,3 +333,23 @@ class Server:
             )
         finally:
             self._closed.set()  # not before the loop of a hub has ended too
+
+
+def _check_names(given: Iterable[str], handler: object) -> None:
+    """Return if a server has each of these settings.
+
+    Raises:
+        TypeError: it has not; the error says whose it is, or what may be meant.
+    """
+    known = [each.name for each in fields(Settings)]
+    for name in given:
+        if name in known:
+            continue
+        own = getattr(handler, "settings", None)
+        if hasattr(own, name):
+            theirs = type(own).__name__
+            raise TypeError(
+                f"{name} is a setting of the handler, not of the server: make it with "
+                f"settings={theirs}({name}=...)"
+            )
+        raise TypeError(f"Server has no setting {name!r}{did_you_mean(name, known)}")

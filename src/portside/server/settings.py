@@ -74,14 +74,19 @@ class Settings:
             ("max_connections_per_ip", 1),
         ):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is None:
+                continue
+            if not isinstance(value, int):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
+            if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
         if self.workers is not None and self.workers > MAX_WORKERS:
             raise ValueError(
                 f"workers must be at most {MAX_WORKERS}, not {self.workers}"
             )
-        if not 0 <= self.grace < math.inf:
-            raise ValueError(f"grace must be a number of seconds, not {self.grace}")
+        grace: Any = self.grace  # a program may give what no type checker has seen
+        if not isinstance(grace, int | float) or not 0 <= grace < math.inf:
+            raise ValueError(f"grace must be a number of seconds, not {grace!r}")
         if self.over_capacity not in ("wait", "refuse"):
             raise ValueError(
                 f"over_capacity must be wait or refuse, not {self.over_capacity!r}"
