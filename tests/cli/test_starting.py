@@ -14,6 +14,7 @@ from tests.cli.running import LONG, PORTSIDE, environment, serving
 from tests.lonely import LONELY
 
 NOBODY = 65534
+ANSWER = f"{Path(__file__).with_name('handlers.py')}:answer"
 FIRST_FREE_PORT = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
 
 
@@ -41,7 +42,7 @@ def nobody():
         return PORTSIDE
     # Imported before: another user may not be able to read this Python.
     code = (
-        "import locale, os, portside.cli.main, portside.observe\n"
+        "import difflib, locale, os, portside.cli.main, portside.observe\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         "portside.cli.main.main()\n"
     )
@@ -113,6 +114,50 @@ def test_no_right_to_a_low_port_is_told_with_three_ways_out(nobody):
     assert f"use a port from {FIRST_FREE_PORT} up" in error
     assert "setcap" in error
     assert "net.ipv4.ip_unprivileged_port_start to 7" in error
+
+
+@pytest.mark.parametrize("flags", [(), ("--udp",)], ids=str)
+def test_no_right_to_call_from_a_low_port_is_told_with_three_ways_out(nobody, flags):
+    if FIRST_FREE_PORT <= 7:
+        pytest.skip("this system gives everybody every port")
+    done = subprocess.run(
+        [*nobody, "dial", "127.0.0.1:9", "--local", "127.0.0.1:7", *flags],
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    network = "udp" if flags else "tcp"
+    assert done.returncode == 7
+    assert done.stderr.startswith(
+        f"portside: no right to call from {network} 127.0.0.1:7: use a port from "
+        f"{FIRST_FREE_PORT} up, "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("network", ["unix", "unixgram"])
+def test_a_directory_that_is_not_there_is_named(network, tmp_path):
+    what = "echo" if network == "unix" else f"{ANSWER}"
+    assert error_of(f"{what}={network}:{tmp_path}/no/x") == (
+        f"listen {network} {tmp_path}/no/x: no such file or directory: there is no "
+        f"directory {tmp_path}/no: make it, or choose another path"
+    )
+
+
+def test_a_file_where_a_directory_should_be_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    error = error_of(f"echo=unix:{tmp_path}/file/x")
+    assert error.endswith(f"{tmp_path}/file is no directory: choose another path")
+
+
+def test_a_directory_without_the_right_to_make_files_in_it_is_named(nobody):
+    if nobody is PORTSIDE and os.access("/usr", os.W_OK):
+        pytest.skip("needs a directory that nobody may write to")
+    error = error_of("echo=unix:/usr/x.sock", command=nobody)
+    assert error.startswith("listen unix /usr/x.sock: permission denied: this user may")
 
 
 def test_a_host_without_address_cannot_be_listened_to():

@@ -19,11 +19,13 @@ from portside.cli.failure import (
 )
 from portside.cli.logs import show_logs
 from portside.cli.options import said
+from portside.cli.starting import no_right
 from portside.cli.talk import talk
 from portside.cli.trace import trace_if
 from portside.cli.units import Duration, duration_text
 from portside.errors import (
     AddressError,
+    DeniedError,
     Error,
     InUseError,
     LimitError,
@@ -37,6 +39,7 @@ from portside.names import (
     UNIX_NETWORKS,
     AnyEndpoint,
     Endpoint,
+    IPAddress,
     parse_endpoint,
 )
 from portside.net import Conn, PacketConn
@@ -218,5 +221,10 @@ def _connect(
             else ""
         )
         raise Failure(f"{error}{hint}", CANNOT_CONNECT) from error
+    except DeniedError as error:
+        told = ""
+        if local is not None and isinstance(error.local, IPAddress):
+            told = no_right("call from", error.local)
+        raise Failure(told or str(error), CANNOT_CONNECT) from error
     except Error as error:
         raise Failure(str(error), CANNOT_CONNECT) from error

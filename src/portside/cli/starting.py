@@ -1,16 +1,18 @@
 """Say why a server could not start, and what to do about it.
 
 In       the error of listen
-Out      a Failure: one sentence that names the holder of the port, or the missing right
+Out      a Failure: one sentence that names the holder of the port, or the right or the
+         directory that is missing
 """
 
 import errno
+import os
 
 from portside.cli.failure import CANNOT_START, USAGE, Failure
 from portside.errors import AddressError, DeniedError, Error, InUseError, ResolveError
-from portside.names import IPAddress
+from portside.names import IPAddress, UnixAddress
 
-__all__ = ["could_not_start"]
+__all__ = ["could_not_start", "no_right"]
 
 
 def could_not_start(error: Error) -> Failure:
@@ -21,8 +23,10 @@ def could_not_start(error: Error) -> Failure:
     if isinstance(local, IPAddress):
         if isinstance(error, InUseError):
             return Failure(_in_use(local), CANNOT_START)
-        if isinstance(error, DeniedError) and _takes_right(local.port):
-            return Failure(_no_right(local), CANNOT_START)
+        if isinstance(error, DeniedError) and (told := no_right("listen at", local)):
+            return Failure(told, CANNOT_START)
+    if isinstance(local, UnixAddress) and (told := _no_place(local)):
+        return Failure(f"{error}: {told}", CANNOT_START)
     if error.errno == errno.EADDRNOTAVAIL:
         return Failure(f"{error}: this host has no such address", CANNOT_START)
     if isinstance(error, ResolveError):
@@ -47,18 +51,36 @@ def _in_use(local: IPAddress) -> str:
     return f"{place} is in use by {holder.name} (pid {holder.pid}){more}: {advice}"
 
 
-def _no_right(local: IPAddress) -> str:
+def no_right(act: str, local: IPAddress) -> str:
+    """Return what to do where a port takes a right; empty where it does not.
+
+    Args:
+        act: what could not be done there: "listen at".
+    """
     from portside.observe.ports import first_free_port
 
     first = first_free_port()
+    if local.port >= first:
+        return ""
     return (
-        f"no right to listen at {local.network} {local}: use a port from {first} up, "
+        f"no right to {act} {local.network} {local}: use a port from {first} up, "
         f"or run as root, or give python the right (setcap cap_net_bind_service=+ep), "
         f"or lower sysctl net.ipv4.ip_unprivileged_port_start to {local.port}"
     )
 
 
-def _takes_right(port: int) -> bool:
-    from portside.observe.ports import first_free_port
-
-    return port < first_free_port()
+def _no_place(local: UnixAddress) -> str:
+    """Return what is wrong with the directory of a path; empty if nothing is."""
+    if local.is_abstract:
+        return ""
+    directory = os.path.dirname(local.path) or "."
+    if not os.path.lexists(directory):
+        return f"there is no directory {directory}: make it, or choose another path"
+    if not os.path.isdir(directory):
+        return f"{directory} is no directory: choose another path"
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return (
+            f"this user may not make files in {directory}: choose another path, or "
+            f"give the right"
+        )
+    return ""
