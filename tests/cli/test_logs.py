@@ -8,6 +8,8 @@ from tests.cli.running import serving, until
 
 FAILING = f"{Path(__file__).with_name('handlers.py')}:failing=127.0.0.1:0"
 
+ECHO = "tcp://127.0.0.1:0"
+
 
 def test_a_failing_handler_is_told_with_its_traceback(model):
     with serving(FAILING, "--model", model) as server:
@@ -45,6 +47,34 @@ def test_what_ended_a_group_of_tasks_is_told_with_its_first_error():
         line = next(each for each in server.errors().splitlines() if " ended: " in each)
     assert "tasks of a group failed (1 sub-exception): read tcp 127.0.0.1:" in line
     assert line.endswith(": connection reset by peer")
+
+
+def test_starts_and_stops_are_told_when_asked(model):
+    with serving(f"echo={ECHO}", "--model", model, "-v", "--grace", "3s") as server:
+        with server.connect() as client:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        server.stop()
+        lines = server.errors().splitlines()
+    place = f"tcp://{server.endpoint()}"
+    assert lines[0] == f"portside: listening at {place} under model {model}"
+    assert (
+        "portside: draining: no new clients, and 3 s for those that are here" in lines
+    )
+    assert not any(" begins" in line or " over" in line for line in lines)
+
+
+def test_each_conversation_is_told_when_everything_is_asked_for(model):
+    with serving(f"echo={ECHO}", "--model", model, "-vv") as server:
+        with server.connect() as client:
+            host, port = client.getsockname()
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        who = f"portside: tcp {server.endpoint()}->{host}:{port}: "
+        until(lambda: f"{who}over\n" in server.errors())
+        server.stop()
+        assert server.errors().count(f"{who}handler echo begins\n") == 1
+        assert server.errors().count(f"{who}over\n") == 1
 
 
 def test_a_line_of_an_access_log_is_written_once_and_as_it_is():

@@ -274,7 +274,7 @@ def test_a_client_at_port_0_is_no_trouble_of_ours(model, client, caplog):
         send_from_port_0(server.address)
         client.send(b"next", server.address)
         assert take(client, 1) == [b"next"]
-    assert caplog.records == []
+    assert not any("handler" in each.message for each in caplog.records)
 
 
 def send_from_port_0(target):

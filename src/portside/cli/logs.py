@@ -13,7 +13,7 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def show_logs(verbosity: int) -> None:
-    """Show warnings and errors; with 1 also what happens, with 2 everything."""
+    """Show warnings and errors; with 1 also starts and stops, with 2 everything."""
     level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
     logging.basicConfig(level=level, format="portside: %(message)s", force=True)
     logging.raiseExceptions = False  # a closed stderr is nobody's mistake

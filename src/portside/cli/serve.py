@@ -102,7 +102,7 @@ def _complete_what(
     "--verbose",
     count=True,
     show_envvar=True,
-    help="Log more: what happens (-v), everything (-vv).",
+    help="Log more: starts and stops (-v), each conversation too (-vv).",
 )
 def serve(
     what: tuple[str, ...],

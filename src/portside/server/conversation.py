@@ -77,6 +77,8 @@ class Conversation:
     def converse(self) -> bool:
         """Run the handler; return whether to linger before the conn is closed."""
         self._task = current()
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s: handler %s begins", self, handler_name(self._handler))
         if self._cut_at is not None:
             self._task.cancel(at=self._cut_at)
         self.is_running = True
@@ -144,7 +146,10 @@ class Conversation:
     def end(self) -> None:
         """Say that it is over; again is silent."""
         if self._end.acquire(blocking=False):  # once, from whatever thread
+            was_here = self._task is not None  # or in a forked child, which tells of it
             self._task = None  # which has its name from us: that would be a ring
+            if was_here and _log.isEnabledFor(logging.DEBUG):
+                _log.debug("%s: over%s", self, ", cut" if self.was_cut else "")
             self._on_end(self)
 
     def serve_as(self, draining: Event) -> None:

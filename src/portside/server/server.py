@@ -165,6 +165,9 @@ class Server:
             self.doors.close()
             raise
         self.state = State.RUNNING
+        if _log.isEnabledFor(logging.INFO):
+            places = ", ".join(each.endpoint_text for each in self.addresses)
+            _log.info("listening at %s under model %s", places, self.model.name)
 
     def _make_serving(self) -> Serving:
         raise_descriptor_limit()
@@ -279,6 +282,7 @@ class Server:
                 return
             self.state = State.DRAINING
         grace = self.settings.grace if grace is None else grace
+        _log.info("draining: no new clients, and %g s for those that are here", grace)
         if self._process is not None:
             self._process.begin_stop(grace)
             return
