@@ -168,6 +168,28 @@ def test_what_was_found_before_the_trouble_is_shown(dns, more):
     assert b"192.0.2.1" in done.stdout
     assert done.stderr.startswith(b"portside: resolve dns half.test MX: ")
     assert done.stderr.count(b"\n") == 1
+    if more:  # one object has both
+        found = json.loads(done.stdout)
+        assert found["status"] == TIMED_OUT
+        assert done.stderr.decode() == f"portside: {found['error']}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (("no-such.test",), CANNOT_RESOLVE),
+        (("broken.test", "--type", "MX"), CANNOT_RESOLVE),
+        (("two words",), USAGE),
+        (("https", "--type", "MX"), USAGE),
+    ],
+    ids=str,
+)
+def test_a_failure_is_told_as_json_too(dns, args, status):
+    done = portside("lookup", *args, "--server", dns.address, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == answer["status"] == status
+    assert answer["what"] == args[0]
+    assert done.stderr.decode() == f"portside: {answer['error']}\n"
 
 
 # Addresses

@@ -84,6 +84,19 @@ MISTAKES = {
     "dial: timeout": (("dial", "localhost:7", "--timeout", "soon"), "is no duration"),
     "dial: no timeout": (("dial", "localhost:7", "--timeout", "0"), "no time at all"),
     "dial: retry": (("dial", "localhost:7", "--retry", "-1"), "-1"),
+    "dial: no number": (
+        ("dial", "localhost:7", "--retry", "x"),
+        "'x' is not a valid whole number",
+    ),
+    "share": (
+        ("serve", "forward::9=:0", "--loss", "a bit"),
+        "'a bit' is no share (write 0.05, or 5%)",
+    ),
+    "share below zero": (
+        ("serve", "forward::9=:0", "--loss", "-5%"),
+        "--loss must be a share from 0 to 1, not -0.05",
+    ),
+    "forward": (("serve", "forward=:7"), "write forward:HOST:PORT=ENDPOINT"),
     "shell": (("completion", "tcsh"), "'bash', 'zsh', 'fish'"),
 }
 

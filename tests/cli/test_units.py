@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from portside.cli.units import Duration, Size, duration_text, size_text
+from portside.cli.units import Duration, Share, Size, duration_text, size_text
 
 READ = {
     "200ms": 0.2,
@@ -24,6 +24,20 @@ READ = {
 @pytest.mark.parametrize(("text", "seconds"), READ.items(), ids=READ)
 def test_a_duration_is_read(text, seconds):
     assert Duration().convert(text, None, None) == pytest.approx(seconds)
+
+
+SHARES = {"0.05": 0.05, "5%": 0.05, "5 %": 0.05, "100%": 1.0, ".5": 0.5, "0": 0.0}
+
+
+@pytest.mark.parametrize(("text", "share"), SHARES.items(), ids=SHARES)
+def test_a_share_is_read(text, share):
+    assert Share().convert(text, None, None) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "%", "five", "1e3", "0.5.5", "5%%", "nan"])
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(click.BadParameter, match="is no share"):
+        Share().convert(text, None, None)
 
 
 REFUSED = [

@@ -516,3 +516,8 @@ def test_a_mux_is_served_under_every_model(model):
     assert "\r\nLocation: /static/?q\r\n" in second
     assert third.startswith("405 ")
     assert "\r\nAllow: POST\r\n" in third
+
+
+def test_a_mux_where_packets_come_is_called_one():
+    with pytest.raises(HandlerError, match="handler a mux: is a function of a conn"):
+        Server(Mux(), "udp://127.0.0.1:0")

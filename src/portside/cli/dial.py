@@ -22,7 +22,7 @@ from portside.cli.options import said
 from portside.cli.starting import no_right
 from portside.cli.talk import talk
 from portside.cli.trace import trace_if
-from portside.cli.units import Duration, duration_text
+from portside.cli.units import Count, Duration, duration_text
 from portside.errors import (
     AddressError,
     DeniedError,
@@ -79,7 +79,7 @@ __all__ = ["dial"]
 )
 @click.option(
     "--retry",
-    type=click.IntRange(min=0),
+    type=Count(),
     default=0,
     metavar="N",
     show_envvar=True,

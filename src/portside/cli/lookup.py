@@ -9,6 +9,8 @@ is a service's name is the service. All else is the name of a host or a domain. 
 that is called like a service is looked up with ``--as name``.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
@@ -86,7 +88,7 @@ _ALL_TYPES = ("CNAME", "MX", "NS", "SRV", "TXT")
     is_flag=True,
     envvar="PORTSIDE_LOOKUP_JSON",
     show_envvar=True,
-    help="For programs.",
+    help="Write JSON: one object, also when it fails.",
 )
 def lookup(
     what: str,
@@ -117,24 +119,45 @@ def lookup(
     Exit status: 0 found, 2 usage, 6 name not known, 28 no answer in time, 130 Ctrl-C
     """
     text = what.removeprefix("[").removesuffix("]") if what[:1] == "[" else what
+    with _told_as_json(what) if as_json else contextlib.nullcontext():
+        try:
+            asked = _Asked(
+                what=what,
+                form=form or _form(text),
+                types=(*types, *(_ALL_TYPES if wants_all else ())),
+                wants_addresses=wants_all or not types,
+                server=_server(server),
+                timeout=timeout,
+                as_json=as_json,
+            )
+            if asked.form in ("port", "service"):
+                return _ports(asked)
+            if asked.form == "address":
+                return _address(asked, text)
+            _check_name(text)
+            return _name(asked, text)
+        except AddressError as error:
+            raise Failure(str(error), USAGE) from error
+
+
+class _Told(Failure):
+    """One that was written with what had been found before it."""
+
+
+@contextlib.contextmanager
+def _told_as_json(what: str) -> Iterator[None]:
+    """Write a failure to stdout too, for the program that reads there."""
     try:
-        asked = _Asked(
-            what=what,
-            form=form or _form(text),
-            types=(*types, *(_ALL_TYPES if wants_all else ())),
-            wants_addresses=wants_all or not types,
-            server=_server(server),
-            timeout=timeout,
-            as_json=as_json,
-        )
-        if asked.form in ("port", "service"):
-            return _ports(asked)
-        if asked.form == "address":
-            return _address(asked, text)
-        _check_name(text)
-        return _name(asked, text)
-    except AddressError as error:
-        raise Failure(str(error), USAGE) from error
+        yield
+    except _Told:
+        raise
+    except Failure as failure:
+        _render.json_line({"what": what, **_as_json(failure)})
+        raise
+
+
+def _as_json(failure: Failure) -> dict[str, str | int]:
+    return {"error": str(failure), "status": failure.status}
 
 
 @dataclass(frozen=True)
@@ -233,12 +256,14 @@ def _name(asked: _Asked, name: str) -> int:
         raise
     except Error as error:
         raise _failure(error, name, seconds) from error
+    failure = None if trouble is None else _failure(trouble, name, seconds)
     if asked.as_json:
-        _render.json_line({"what": asked.what, "form": asked.form, **answer})
+        more = {} if failure is None else _as_json(failure)
+        _render.json_line({"what": asked.what, "form": asked.form, **answer, **more})
     else:
         show_name(name, answer)
-    if trouble is not None:
-        raise _failure(trouble, name, seconds)
+    if failure is not None:
+        raise _Told(str(failure), failure.status)
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from portside.cli.units import Duration, Size, duration_text, size_text
+from portside.cli.units import Duration, Share, Size, duration_text, size_text
 
 __all__ = ["flag", "options_of", "said", "taken_from", "variable_of"]
 
@@ -120,7 +120,7 @@ def _type(
         return Duration()
     if unit in ("bytes", "bytes a second"):
         return Size()
-    return click.FLOAT if isinstance(each.default, float) else click.INT
+    return Share() if isinstance(each.default, float) else click.INT
 
 
 def _metavar(each: "Field[Any]") -> str:

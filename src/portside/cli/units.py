@@ -1,7 +1,7 @@
-"""Read durations and sizes.
+"""Read durations, sizes, shares and counts.
 
-In       text that a person wrote: 200ms, 5s, 2m, 1.5; 64k, 1M
-Out      seconds; bytes
+In       text that a person wrote: 200ms, 5s, 2m, 1.5; 64k, 1M; 0.05, 5%; 3
+Out      seconds; bytes; parts of 1; whole numbers
 Fails    click.BadParameter that says how to write one
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["Duration", "Size", "duration_text", "size_text"]
+__all__ = ["Count", "Duration", "Share", "Size", "duration_text", "size_text"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
@@ -19,6 +19,8 @@ _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}) ?(ms|s|m|
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 _SIZE = re.compile(r"([0-9]{1,12}) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
+
+_SHARE = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}) ?(%?)")
 
 _LONGEST_SECONDS = 1e9
 """Thirty years, and nothing below overflows on it: setitimer(2) takes 32 bits."""
@@ -91,6 +93,39 @@ class Size(_IntParamType):
     def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
         """Return what help calls the value."""
         return "SIZE"
+
+
+class Share(_ParamType):
+    """A part of the whole: 0.05, or 5%."""
+
+    name = "share"
+
+    def convert(
+        self,
+        value: str | float,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the part; whether there can be such a one, its settings know."""
+        if isinstance(value, float):
+            return value
+        match = _SHARE.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is no share (write 0.05, or 5%)", param, ctx)
+        return float(match[1]) / (100 if match[2] else 1)
+
+    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
+        """Return what help calls the value."""
+        return "SHARE"
+
+
+class Count(click.IntRange):
+    """A whole number from 0 up."""
+
+    name = "whole number"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
 
 
 def duration_text(seconds: float) -> str:

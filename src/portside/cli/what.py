@@ -135,9 +135,10 @@ def _service(name: str) -> Service:
         hint = f"; the directory? write ./{name}"
     if name.endswith(".py"):
         hint = f"; which function of it? write {name}:NAME"
-    raise Failure(
-        f"{name!r}: no such service (known: {', '.join(SERVICES)}){hint}", USAGE
-    )
+    if name == "forward":
+        hint = "; forward to whom? write forward:HOST:PORT=ENDPOINT"
+    known = ", ".join((*SERVICES, "forward:HOST:PORT"))
+    raise Failure(f"{name!r}: no such service (known: {known}){hint}", USAGE)
 
 
 def _forward(name: str, upstream: str, settings: ForwardSettings) -> Service:

@@ -66,6 +66,7 @@ class Mux(Web):
 
     def __init__(self, settings: HttpSettings | None = None) -> None:
         super().__init__(settings)
+        self.__name__ = "a mux"  # what logs and errors call it
         self._routes = Routes()
 
     # -- registering
