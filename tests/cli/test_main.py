@@ -1,13 +1,16 @@
 """The program: help, version, exit statuses, and one line for every mistake."""
 
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from portside.cli.failure import status_table
 from tests.cli.running import LONG, PORTSIDE, environment, portside
 
 
@@ -149,6 +152,14 @@ def test_switches_that_contradict_each_other_are_named_as_they_were_set():
     assert told.startswith(b"portside: PORTSIDE_DIAL_UDP and --unix: one of them")
     told = portside("serve", "echo=:0", env=env).stderr
     assert told.startswith(b"portside: PORTSIDE_SERVE_LISTING: no directory here")
+
+
+def test_the_page_about_running_has_every_status_as_help_has_it():
+    page = Path(__file__).parent.parent.parent / "docs" / "reference" / "running.md"
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", page.read_text(), re.MULTILINE)
+    assert [f"{status:>3}  {text}" for status, text in rows] == (
+        status_table().splitlines()
+    )
 
 
 def test_nothing_happens_when_nobody_reads_the_help():
