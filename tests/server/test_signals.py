@@ -284,8 +284,9 @@ def test_a_process_that_leaves_at_once_resets_what_its_handlers_have(
             server.process.send_signal(signal.SIGINT)
             time.sleep(0.2)
             until(
-                lambda: server.process.poll() is not None
-                or again(server, signal.SIGINT)
+                lambda: (
+                    server.process.poll() is not None or again(server, signal.SIGINT)
+                )
             )
             with pytest.raises(ConnectionResetError):
                 client.recv(1)

@@ -146,6 +146,7 @@ class Hybrid:
                     self._be_worker(place.number, work, children)
                 children.add(pid, place)
                 place.has_worker = True
+                _log.info("worker %d (process %d) starts", place.number, pid)
             except OSError as error:
                 pause = self._pause(place)
                 _log.error(
@@ -163,9 +164,10 @@ class Hybrid:
         self._has_any_begun = self._has_any_begun or work.has_begun(place.number)
         lost = work.worker_ended(place.number)
         who = f"worker {place.number} (process {child.pid}) {death_of(code)}"
+        had = "1 connection" if lost == 1 else f"{lost} connections"
         if work.cut_at() is not None:
             if code != 0:
-                _log.error("%s, with %d connections", who, lost)
+                _log.error("%s, with %s", who, had)
             return
         lived = now() - place.started_at
         if lived >= STEADY_SECONDS:
@@ -176,9 +178,7 @@ class Hybrid:
         if place.deaths > 1:
             then = f"{place.deaths} times in a row soon after the start; {then}"
         level = logging.ERROR if code else logging.INFO
-        _log.log(
-            level, "%s after %.1f s, with %d connections; %s", who, lived, lost, then
-        )
+        _log.log(level, "%s after %.1f s, with %s; %s", who, lived, had, then)
 
     def _pause(self, place: _Place) -> float:
         place.deaths += 1
