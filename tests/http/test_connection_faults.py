@@ -337,8 +337,8 @@ def test_who_asks_is_known_in_front_of_a_prefix_that_was_taken_away():
 
 
 def test_a_name_that_is_no_text_can_be_downloaded_and_redirected_to():
-    name = os.fsdecode(b"caf\xe9")
+    name = os.fsdecode(b"x\xe9")
     response = Response.redirect(name)
-    assert response.headers["Location"] == "caf%E9"
+    assert response.headers["Location"] == "x%E9"
     response = Response.file("/nowhere", download_name=name)
-    assert "caf%EF%BF%BD" in response.headers["Content-Disposition"]
+    assert "x%EF%BF%BD" in response.headers["Content-Disposition"]

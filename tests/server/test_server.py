@@ -82,9 +82,9 @@ class TestItsStart:
             Server(echo, ANY_PORT, model="threads")
 
     def test_an_unknown_setting_names_the_closest(self) -> None:
-        said = r"Server has no setting 'modle'; did you mean 'model'\?"
+        said = r"Server has no setting 'modelx'; did you mean 'model'\?"
         with pytest.raises(TypeError, match=said):
-            Server(echo, ANY_PORT, modle="thread")
+            Server(echo, ANY_PORT, modelx="thread")
 
     def test_a_setting_of_the_handler_is_told_to_be_one(self) -> None:
         said = (
