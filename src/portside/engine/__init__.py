@@ -6,10 +6,10 @@ the time has come. An engine decides how a wait is done; nobody above knows whic
 In reading order: `verbs` (what an engine must give), `task` and `scope` (who waits, and
 until when), `bell` and `blocking` (the engine of a plain thread), `poller`, `timers`,
 `watchdog`, `descriptor_waits` and `hub` (the engine of a thread with many tasks; `hubs`
-has all that run), `waist` (the verbs, asked of the engine of this thread), `gate`, `fd`
-and `datagram` (sockets whose calls wait; `telling` has what a trace says of them), then
-what is built on park and wake alone: `slots`, `lock`, `event`, `queue`, `taskgroup`,
-`offload`; `threads` lends them threads.
+has all that run), `waist` (the verbs, asked of the engine of this thread), `read_set`
+(many descriptors for one task), `gate`, `fd` and `datagram` (sockets whose calls wait;
+`telling` has what a trace says of them), then what is built on park and wake alone:
+`slots`, `lock`, `event`, `queue`, `taskgroup`, `offload`; `threads` lends them threads.
 
 May import `errors` and `events`.
 """
@@ -24,6 +24,7 @@ from portside.engine.lock import Lock
 from portside.engine.offload import Offloader, offload
 from portside.engine.open_descriptors import abandon_all
 from portside.engine.queue import Queue
+from portside.engine.read_set import ReadSet
 from portside.engine.scope import deadline, earliest, now, timeout, unbounded
 from portside.engine.slots import Slots
 from portside.engine.task import Task
@@ -61,6 +62,7 @@ __all__ = [
     "Lock",
     "Offloader",
     "Queue",
+    "ReadSet",
     "Slots",
     "Task",
     "TaskGroup",

@@ -59,6 +59,9 @@ class Poller(Protocol):
         An error or a hang-up may come with other bits than those that were asked for.
         """
 
+    def fileno(self) -> int:
+        """Return the number of its own descriptor: readable while there are events."""
+
     def close(self) -> None:
         """Give the descriptor back; what others share with us stays as it is."""
 
@@ -108,6 +111,10 @@ class EpollPoller:
                 raise
         except ValueError:
             pass  # another thread has closed the poller just now
+
+    def fileno(self) -> int:
+        """Return the number of its own descriptor."""
+        return self._epoll.fileno()
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -166,6 +173,10 @@ class SelectorsPoller:
             self._selector.unregister(fd)
         except KeyError:  # a file on disk
             pass
+
+    def fileno(self) -> int:
+        """Return the number of its own descriptor: epoll and kqueue have one."""
+        return self._selector.fileno()
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait for events and return them."""
