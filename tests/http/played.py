@@ -87,6 +87,9 @@ class PlayedStream:
         self.reading.close()
         self.writing.close()
 
+    def keep(self) -> None:
+        """Nothing: a close loses nothing."""
+
     def disown(self) -> None:
         """Nothing: it belongs to nobody."""
 

@@ -79,9 +79,8 @@ class Descriptor:
         """Return a new socket, closed at exec from birth."""
         sock = socket.socket(family, kind)
         if socket_call.hooks:
-            told = (
-                f"{socket.AddressFamily(family).name}, {socket.SocketKind(kind).name}"
-            )
+            told = socket.AddressFamily(family).name
+            told += f", {socket.SocketKind(kind).name}"
             socket_call("socket", sock.fileno(), told, str(sock.fileno()))
         return sock
 
@@ -193,10 +192,8 @@ class Descriptor:
             self._tell_failure("bind", endpoint_text(address), error)
             raise
         if socket_call.hooks:
-            wanted, told = (
-                endpoint_text(address),
-                endpoint_text(self._socket.getsockname()),
-            )
+            wanted = endpoint_text(address)
+            told = endpoint_text(self._socket.getsockname())
             result = "ok" if told == wanted else f"ok -> {told}"
             socket_call("bind", self.number, wanted, result)
 
@@ -236,8 +233,11 @@ class Descriptor:
 
     def shutdown_write(self) -> None:
         """Tell the peer that nothing more comes (FIN); what was sent still arrives."""
-        if self.closed or (self._owner is not None and self._owner.gone):
+        if self.writing.closed or (self._owner is not None and self._owner.gone):
             raise ClosedError
+        self._end_direction()
+
+    def _end_direction(self) -> None:
         self._has_ended = True  # before it does
         self._socket.shutdown(socket.SHUT_WR)
         if socket_call.hooks:

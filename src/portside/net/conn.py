@@ -24,21 +24,19 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from portside.engine import Event, Gate, shield, sleep, timeout
+from portside.engine import Event, Gate, deadline, now, shield
 from portside.errors import ClosedError, Error
 from portside.names import Address, FiveTuple, IPAddress
 from portside.net import options
 from portside.net.framing import Framing
+from portside.net.lingering import Lingering
 from portside.net.located import located_as
 from portside.net.passing import Passing
 from portside.net.reading import MAX_LINE_BYTES, Reading
 from portside.net.stream import ByteStream
 from portside.net.writing import Writing
 
-__all__ = ["LINGER_BYTES", "Conn"]
-
-LINGER_BYTES = 65536
-"""What a lingering close reads and drops at the most; after that it only waits."""
+__all__ = ["Conn"]
 
 
 class Conn(Framing, Passing):
@@ -53,9 +51,9 @@ class Conn(Framing, Passing):
         Writing.__init__(self, stream)
         self._draining: Event | None = None
         self._detached = False
-        self._dropped = 0  # bytes, while lingering
         self._linger = 0.0
         self._on_close: Callable[[], None] | None = None
+        self._take_over: Callable[[], bool] | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -185,6 +183,10 @@ class Conn(Framing, Passing):
     def close(self, *, linger: float | None = None) -> None:
         """End both directions; whoever waits inside gets ClosedError. Again is silent.
 
+        From whatever task or thread. Nobody is held up by the lingering of a handler
+        that is not his own: where another task than the handler's closes without a
+        linger of its own, the server sees to it.
+
         Args:
             linger: seconds to wait for the peer's end first, reading and dropping at
                 most 64 KiB, so that what we wrote is not destroyed by a reset. None is
@@ -192,17 +194,13 @@ class Conn(Framing, Passing):
         """
         if self.closed:
             return
-        linger = self._linger if linger is None else linger
-        try:
-            with contextlib.suppress(Error):
-                if linger and self.must_linger:
-                    with shield(), timeout(linger):
-                        self.set_deadline(None)  # of the handler: its time is over
-                        self._stream.reading.ends_when_draining = False
-                        self.close_write()
-                        self._drop_until_end(linger)
-        finally:
+        seconds = self._linger if linger is None else linger
+        if not (seconds and self.must_linger):
             self._close(abort=False)
+        elif linger is not None or self._take_over is None or not self._take_over():
+            until = now() + seconds
+            if (lingering := self.begin_linger(until)) is not None:
+                lingering.drop_until_end(until)
 
     def abort(self) -> None:
         """End both directions at once with a reset; drop what is unsent."""
@@ -211,6 +209,7 @@ class Conn(Framing, Passing):
     def abandon(self) -> None:
         """Close this process's copy and say nothing to the peer: for forks."""
         self._stream.abandon()
+        self._tell_closed()
 
     def detach(self) -> Self:
         """Keep the conn open when the handler returns; who takes it closes it."""
@@ -300,60 +299,60 @@ class Conn(Framing, Passing):
         draining: Event,
         on_close: Callable[[], None],
         linger: float = 0.0,
+        take_over: Callable[[], bool] | None = None,
     ) -> None:
-        """Belong to a server: share its draining event, tell it of the close."""
+        """Belong to a server: share its draining event, tell it of the close.
+
+        Args:
+            on_close: called once, when the conn is closed and lingers no more.
+            linger: how many seconds a close lingers that does not say it.
+            take_over: asked by such a close: whether the server does it in its place.
+        """
         self._draining = draining
         self._on_close = on_close
         self._linger = linger
+        self._take_over = take_over
 
     def drain(self) -> None:
         """Tell the reads that were declared idle that the server stops."""
         self._stream.reading.drain()
 
-    def begin_linger(self) -> None:
-        """End our direction; from now on `drop_available` is what reads.
+    def begin_linger(self, writes_until: float | None) -> Lingering | None:
+        """Close, but leave it to the caller to drop what still comes, and to end it.
 
-        Raises:
-            Error: the peer is gone already.
+        Args:
+            writes_until: how long writes that are under way may take; None ends them,
+                and waits for nothing.
+
+        Returns:
+            None where somebody else has closed it, or does.
         """
-        self.set_deadline(None)  # of the handler: its time is over
-        self.close_write()
-        gate = self._stream.reading
-        gate.ends_when_draining = True
-        gate.drain()
-
-    @property
-    def has_dropped_enough(self) -> bool:
-        """Whether a lingering conn reads no more, and only gives the peer its time."""
-        return self._dropped >= LINGER_BYTES
-
-    def drop_available(self) -> bool:
-        """Drop what has come, without waiting; return whether the peer has ended.
-
-        Raises:
-            Error: the peer is gone.
-        """
-        while not self.has_dropped_enough:
-            data = self.read(LINGER_BYTES)
-            if not data:
-                return self._end_seen
-            self._dropped += len(data)
-        return False
-
-    def _drop_until_end(self, seconds: float) -> None:
-        while not self.has_dropped_enough:
-            data = self.read(LINGER_BYTES)
-            if not data:
-                return
-            self._dropped += len(data)
-        sleep(seconds)  # it sends and sends: give it the rest of its time to read
+        kept = self._stream.keep()
+        if kept is None:
+            self._close(abort=False)
+            return None
+        lingering = Lingering(kept, self._tell_closed)
+        try:
+            if writes_until is not None:
+                kept.writing.set_deadline(None)  # the handler's: its time is over
+                with contextlib.suppress(Error), shield(), deadline(writes_until):
+                    self.close_write()
+        except BaseException:
+            kept.end_writing()
+            lingering.end()
+            raise
+        kept.end_writing()
+        return lingering
 
     def _close(self, *, abort: bool) -> None:
         if self.closed:
             return
         self._stream.close(abort=abort)
-        if (on_close := self._on_close) is not None:
-            self._on_close = None
+        self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        on_close, self._on_close, self._take_over = self._on_close, None, None
+        if on_close is not None:
             on_close()
 
     def _check_open(self) -> None:

@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from typing import Self
 
 from portside.engine import Buffer, Gate, Task, current, park
 from portside.errors import BrokenError, ResetError
@@ -77,6 +78,7 @@ class _End:
         self.writing = Gate(self._left)
         self._incoming = incoming
         self._outgoing = outgoing
+        self._kept = threading.Lock()  # taken for good by who closes
 
     @property
     def closed(self) -> bool:
@@ -155,6 +157,8 @@ class _End:
 
     def close(self, *, abort: bool = False) -> None:
         """End both directions; with abort the peer's calls fail and nothing arrives."""
+        if not self._kept.acquire(blocking=False):
+            return  # again, or it lingers
         self.reading.close()
         self.writing.close()
         for way in (self._incoming, self._outgoing):
@@ -163,6 +167,45 @@ class _End:
         self._outgoing.writer_ended = True
         self._incoming.reader_gone = True
         self._outgoing.changed()
+        self._incoming.changed()
+
+    def keep(self) -> Self | None:
+        """Close the reading gate, and keep what comes for the caller."""
+        if not self._kept.acquire(blocking=False):
+            return None
+        self.reading.close()
+        return self
+
+    def end_writing(self) -> None:
+        """Close the writing gate, and let the peer read an end."""
+        self.writing.close()
+        self._outgoing.writer_ended = True
+        self._outgoing.changed()
+
+    def drop(self, max_bytes: int) -> int:
+        """Take what is there and forget it; return how much, 0 at the end."""
+        way = self._incoming
+        with way.mutex:
+            n_bytes = min(len(way.data), max_bytes)
+            del way.data[:n_bytes]
+            if not (n_bytes or way.writer_ended or way.reset):
+                raise BlockingIOError
+        way.changed()
+        return n_bytes
+
+    def wait_to_drop(self, deadline: float) -> None:
+        """Return when there may be something to drop, or the end."""
+        way, task = self._incoming, current()
+        way.join(task)
+        try:
+            if not (way.data or way.writer_ended or way.reset):
+                park(deadline)
+        finally:
+            way.leave(task)
+
+    def give_back(self) -> None:
+        """Let the peer's writes fail from now on."""
+        self._incoming.reader_gone = True
         self._incoming.changed()
 
     def disown(self) -> None:

@@ -149,6 +149,14 @@ class RecordStream(UnixStream):
         except OSError as error:
             raise self._too_long(error, len(data)) from None
 
+    def drop(self, max_bytes: int) -> int:
+        """Take the next record and forget it; return a length, 0 at the end alone."""
+        try:
+            data, _, flags, _ = self._ask(max_bytes, 0)
+        except LimitError:
+            return len(self.socket.recv(max_bytes))  # the kernel drops the rest
+        return len(data) or int(bool(flags & socket.MSG_CTRUNC))
+
     def _ask(self, max_bytes: int, space: int) -> _Message:
         sock, max_bytes = self.socket, operator.index(max_bytes)
         while True:

@@ -53,7 +53,11 @@ class Conversation:
     """It is a client's: the report counts it."""
 
     def __init__(
-        self, conn: Conn, handler: Handler, on_end: Callable[["Conversation"], None]
+        self,
+        conn: Conn,
+        handler: Handler,
+        on_end: Callable[["Conversation"], None],
+        close_beside: Callable[[Conn], None],
     ) -> None:
         self.conn = conn
         self.was_cut = False
@@ -61,6 +65,8 @@ class Conversation:
         self.has_returned = False
         self._handler = handler
         self._on_end = on_end
+        self._close_beside = close_beside
+        self._was_closed = False
         self._task: Task | None = None
         self._cut_at: float | None = None
         self._end = threading.Lock()  # taken for good by the one who ends it
@@ -74,13 +80,13 @@ class Conversation:
         """The client's address."""
         return self.conn.remote_address
 
-    def converse(self) -> bool:
-        """Run the handler; return whether to linger before the conn is closed."""
-        self._task = current()
+    def converse(self) -> None:
+        """Run the handler; abort the conn if it failed, or was cut."""
+        self._task = task = current()
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s: handler %s begins", self, handler_name(self._handler))
         if self._cut_at is not None:
-            self._task.cancel(at=self._cut_at)
+            task.cancel(at=self._cut_at)
         self.is_running = True
         try:
             call_unless_forked(self._handler, self.conn)
@@ -95,11 +101,13 @@ class Conversation:
                 self.conn.abort()  # so that half a reply does not look whole
         finally:
             self.is_running = False
-            self.has_returned = True
-        if self._task.reasons and not self.was_cut:  # the handler swallowed it
-            self.was_cut = True
-            self.conn.abort()
-        return not self.conn.detached and self.conn.must_linger
+            if task.reasons and not self.was_cut:  # the handler swallowed it
+                self.was_cut = True
+                self.conn.abort()
+            self.has_returned = True  # from here on, who closes the conn ends this ...
+        # ... and before here it has said that it was closed: one of the two is seen.
+        if self._was_closed:
+            self.end()
 
     def drain(self, cut_at: float) -> None:
         """Tell it that the server stops, and when it will be cut; from any thread."""
@@ -154,11 +162,21 @@ class Conversation:
 
     def serve_as(self, draining: Event) -> None:
         """Let the conn know the server: its draining, and who hears of the close."""
-        self.conn.serve_as(draining, self._conn_closed, CLOSE_SECONDS)
+        self.conn.serve_as(
+            draining, self._conn_closed, CLOSE_SECONDS, self._take_over_close
+        )
 
     def _conn_closed(self) -> None:
-        if self.conn.detached and not self.is_running:
+        self._was_closed = True
+        if self.has_returned:
             self.end()
+
+    def _take_over_close(self) -> bool:
+        """Close the conn for another task than its own, which is not to wait for it."""
+        if self.conn.detached or self._task is current():
+            return False
+        self._close_beside(self.conn)
+        return True
 
     def _log_failure(self, error: BaseException) -> None:
         name = handler_name(self._handler)

@@ -97,13 +97,14 @@ class Serving:
             door.lines = 0
             for _ in range(packet_lines):
                 self._call_at(door)
-        self._lingerer = Lingerer()
+        self._lingerer: Lingerer
         self._is_child = False
 
     # -- its life
 
     def serve(self, model: Model) -> Report:
         """Run the model until the stop, and until all has ended or is abandoned."""
+        self._lingerer = Lingerer()
         if may_block():
             # A first wait, while there is a descriptor for what wakes this thread:
             # later, clients may have all of them.
@@ -161,7 +162,7 @@ class Serving:
         if isinstance(accepted, PacketDoor):
             conversation = PacketStand(accepted, self._left_stand, self._call_at)
         else:
-            conversation = Conversation(*accepted, self._over)
+            conversation = Conversation(*accepted, self._over, self._lingerer.close_now)
         self.live.add(conversation)
         return conversation
 
@@ -177,19 +178,15 @@ class Serving:
                 conversation.end()
             return
         conn = conversation.conn
-        must_linger = conversation.converse()
-        if conn.detached and not conn.closed:
+        conversation.converse()
+        if not conn.detached:
             if self._is_child:
-                self.live.wait(None)  # the process lives as long as its conn
-            return  # who closes the conn ends it
-        if not must_linger:
-            conn.close()
-            conversation.end()
-        elif self._is_child:
-            conn.close(linger=LINGER_SECONDS)
-            conversation.end()
-        else:
-            self._lingerer.add(conn, conversation.end)
+                conn.close(linger=LINGER_SECONDS)
+            else:
+                self._lingerer.close(conn)
+        # Who closes the conn, be it somebody else, ends the conversation.
+        if self._is_child:
+            self.live.wait(None)  # the process lives as long as its conn
 
     def cut_at(self) -> float | None:
         """Return when those that still run are cut; None while nothing stops."""
