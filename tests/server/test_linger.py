@@ -285,8 +285,9 @@ def test_what_has_ended_by_the_time_it_is_waited_for_is_seen(
         def add(self, fd: int) -> None:
             super().add(fd)
             if fd == second:
-                crowd.close_far()
+                crowd.far[1].close()
                 assert told.wait(10)
+                sleep(0.05)  # so that it is looked at
 
         def wait(self, deadline: float) -> list[int]:
             waits.set()
@@ -301,6 +302,7 @@ def test_what_has_ended_by_the_time_it_is_waited_for_is_seen(
     lingerer.close(crowd.near[0])
     assert waits.wait(10)
     lingerer.close(crowd.near[1])
+    crowd.close_far()
     crowd.wait_until_closed()
 
 
