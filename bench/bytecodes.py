@@ -8,8 +8,8 @@ Fails    AssertionError: an answer is not the one that was asked for
 
 The pages are those of `http50`, asked for one after the other over one connection, so
 each has the rounds of the hub for itself. Bytecodes are no time: one may add two
-numbers, or match a pattern. But they do not depend on the machine's mood, and they are
-what one can take away.
+numbers, or match a pattern. But they are what one can take away, and do not depend on
+the machine's mood, but for those of the hub, which differ from run to run.
 """
 
 import argparse

@@ -22,6 +22,7 @@ from portside.engine import (
 from portside.engine.open_descriptors import abandon_all
 from portside.errors import Cancelled, ClosedError, DeadlineError, WouldBlockError
 from portside.events import socket_call
+from tests.descriptors import is_open
 from tests.engine.waiting import (
     LONG,
     MS,
@@ -74,14 +75,6 @@ def send(descriptor, data):
         return descriptor.send(data)
     finally:
         descriptor.writing.leave()
-
-
-def is_open(number):
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
 
 
 class Inside:

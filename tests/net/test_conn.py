@@ -12,20 +12,13 @@ from portside import net
 from portside.engine import Event, TaskGroup, now, sleep, timeout
 from portside.errors import ClosedError, DeadlineError, Error, ResetError
 from portside.names import IPAddress
+from tests.descriptors import is_open
 
 
 @contextlib.contextmanager
 def socket_of(conn: net.Conn) -> Iterator[socket.socket]:
     with socket.socket(fileno=os.dup(conn.fileno())) as sock:
         yield sock
-
-
-def is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 # -- the two ends

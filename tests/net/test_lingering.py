@@ -1,6 +1,5 @@
 """What is left of a conn that is closed, while its peer may still send."""
 
-import os
 import threading
 
 import pytest
@@ -10,19 +9,12 @@ from portside.engine import Event, Task, TaskGroup, current, now, sleep, timeout
 from portside.engine.hub import Hub
 from portside.errors import BrokenError, ClosedError
 from portside.net.lingering import LINGER_BYTES
+from tests.descriptors import is_open
 
 
 @pytest.fixture(params=["pair", "pipe"])
 def ends(request):
     return request.getfixturevalue(request.param)
-
-
-def is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 def begun(conn: net.Conn) -> net.Lingering:
@@ -197,7 +189,9 @@ def test_it_says_once_that_it_ended(ends):
     assert told == ["closed"]
 
 
-def test_a_close_that_a_server_takes_over_waits_for_nothing(ends):
+@pytest.fixture
+def asked(ends):
+    """How often a server was asked to close the near end, which has written."""
     near, _ = ends
     asked: list[net.Conn] = []
 
@@ -207,22 +201,19 @@ def test_a_close_that_a_server_takes_over_waits_for_nothing(ends):
 
     near.serve_as(Event(), lambda: None, 60.0, take_over)
     near.write(b"x")
+    return asked
+
+
+def test_a_close_that_a_server_takes_over_waits_for_nothing(ends, asked):
+    near, _ = ends
     with timeout(5):
         near.close()
     assert asked == [near]
     begun(near).end()
 
 
-def test_a_linger_of_ones_own_is_taken_over_by_nobody(ends):
+def test_a_linger_of_ones_own_is_taken_over_by_nobody(ends, asked):
     near, _ = ends
-    asked: list[net.Conn] = []
-
-    def take_over() -> bool:
-        asked.append(near)
-        return True
-
-    near.serve_as(Event(), lambda: None, 60.0, take_over)
-    near.write(b"x")
     began = now()
     near.close(linger=0.05)
     assert now() - began >= 0.05

@@ -13,9 +13,16 @@ from tests.cli.running import Serving, serving, until
 
 FORKS = """
 import os, sys
+from portside import packet_handler
 
 def handler(conn):
-    asked = conn.read_line()
+    answer(conn.read_line(), conn.write)
+
+@packet_handler
+def of_packet(packet):
+    answer(packet.data, packet.reply)
+
+def answer(asked, write):
     if asked != b"who\\n" and os.fork() == 0:
         with open({path!r}, "a") as file:
             file.write(f"{{os.getpid()}}\\n")
@@ -24,7 +31,7 @@ def handler(conn):
         if asked == b"exit\\n":
             sys.exit(3)
         return
-    conn.write(b"%d\\n" % os.getpid())
+    write(b"%d\\n" % os.getpid())
 """
 
 
@@ -34,18 +41,27 @@ def children(tmp_path: Path) -> Path:
     return tmp_path / "children"
 
 
-@pytest.fixture
-def server(model: str, tmp_path: Path, children: Path) -> Iterator[Serving]:
+@pytest.fixture(params=["tcp", "udp"])
+def server(
+    request: pytest.FixtureRequest, model: str, tmp_path: Path, children: Path
+) -> Iterator[Serving]:
     app = tmp_path / "app.py"
     app.write_text(FORKS.format(path=str(children)))
-    with serving(f"{app}:handler=127.0.0.1:0", "--model", model) as server:
+    name = "of_packet" if request.param == "udp" else "handler"
+    what = f"{app}:{name}={request.param}://127.0.0.1:0"
+    with serving(what, "--model", model) as server:
         yield server
 
 
 def ask(server: Serving, what: bytes) -> bytes:
-    with server.connect() as client:
-        client.sendall(what)
-        return client.makefile("rb").readline()
+    with timeout(10):
+        if server.told["listening"][0]["endpoint"].startswith("udp"):
+            with net.dial("udp", server.endpoint()) as packets:
+                packets.send(what)
+                return packets.receive().data
+        with net.dial("tcp", server.endpoint()) as conn:
+            conn.write(what)
+            return conn.read_line()
 
 
 def has_ended(pid: int) -> bool:

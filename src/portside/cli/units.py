@@ -33,7 +33,17 @@ else:
     _ParamType = _IntParamType = click.ParamType  # no generic in click 8.1
 
 
-class Duration(_ParamType):
+class _Named:
+    """What help calls the value: its type's name."""
+
+    name: str
+
+    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
+        """Return it in capitals."""
+        return self.name.upper()
+
+
+class Duration(_Named, _ParamType):
     """Seconds, with a unit or without.
 
     Args:
@@ -65,12 +75,8 @@ class Duration(_ParamType):
             self.fail(f"{value!r} is no time at all", param, ctx)
         return seconds
 
-    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
-        """Return what help calls the value."""
-        return "DURATION"
 
-
-class Size(_IntParamType):
+class Size(_Named, _IntParamType):
     """Bytes, with a unit (k, M, G: powers of 1024) or without."""
 
     name = "size"
@@ -90,12 +96,8 @@ class Size(_IntParamType):
             self.fail(text, param, ctx)
         return int(match[1]) * _BYTES[match[2].lower()]
 
-    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
-        """Return what help calls the value."""
-        return "SIZE"
 
-
-class Share(_ParamType):
+class Share(_Named, _ParamType):
     """A part of the whole: 0.05, or 5%."""
 
     name = "share"
@@ -113,10 +115,6 @@ class Share(_ParamType):
         if match is None:
             self.fail(f"{value!r} is no share (write 0.05, or 5%)", param, ctx)
         return float(match[1]) / (100 if match[2] else 1)
-
-    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
-        """Return what help calls the value."""
-        return "SHARE"
 
 
 class Count(click.IntRange):

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from portside.http.message.file_body import FileBody
+from tests.descriptors import is_open
 
 
 @pytest.fixture
@@ -19,14 +20,6 @@ def open_body(path, variant="") -> FileBody:
     descriptor = os.open(path, os.O_RDONLY)
     body.take(descriptor, os.fstat(descriptor), variant)
     return body
-
-
-def is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def test_a_body_with_only_a_path_is_not_open(path):
