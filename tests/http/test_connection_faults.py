@@ -121,6 +121,17 @@ def test_what_cannot_be_sent_is_a_500_and_nothing_of_it_leaves(attributes):
         assert b"x-injected" not in answer.fields
 
 
+@pytest.mark.parametrize("status", [None, "204", 999])
+def test_a_stream_with_no_status_is_a_500_also_where_the_request_has_a_body(status):
+    def respond(request: Request) -> Response:
+        response = Response.stream(iter([b"x"]))
+        response.status = status
+        return response
+
+    with talking(respond) as client:
+        assert client.ask(post(b"hello")).status == 500
+
+
 @pytest.mark.parametrize("body", ["hello", bytearray(b"hello"), memoryview(b"hello")])
 def test_a_body_that_is_set_may_be_what_a_response_is_made_of(body):
     with talking(lambda request: changed(body=body)) as client:

@@ -31,7 +31,7 @@ from portside.http.message.status_error import RequestError, StatusError
 from portside.http.outgoing import HandlerFault, Outgoing
 from portside.http.settings import HttpSettings
 from portside.http.wire.head import Head
-from portside.http.wire.reply import head_bytes
+from portside.http.wire.reply import head_bytes, status_line
 from portside.names import Address
 from portside.net import Conn
 
@@ -203,6 +203,7 @@ class Connection:
     ) -> Response:
         """Return what is sent in place of a file, or of what cannot be sent."""
         try:
+            status_line(response.status)  # raises where it is none
             if isinstance(response.body, FileBody):
                 file = opened(response.body.copy())  # a handler may return it again
                 response = response.copy()
