@@ -1,6 +1,7 @@
 """Troubles are told, and a flood of them is counted."""
 
 import logging
+import threading
 import time
 
 from portside.server.bounded_log import LOG_SECONDS, BoundedLog
@@ -54,3 +55,23 @@ def test_an_error_is_told_as_one_with_where_it_was_raised(caplog):
 def test_a_percent_sign_in_what_is_told_is_no_format(caplog):
     BoundedLog().warn("[fe80::1%eth0]:7", "100 %s", None)
     assert caplog.records[0].getMessage() == "[fe80::1%eth0]:7: 100 %s"
+
+
+def test_what_another_thread_tells_meanwhile_is_counted():
+    troubles = BoundedLog()
+    told = []
+
+    class Slow(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:  # without a lock
+            told.append(record)
+            if len(told) == 1:
+                other = threading.Thread(target=troubles.warn, args=("there", "this"))
+                other.start()
+                other.join()
+            return True
+
+    logger = logging.getLogger("portside.server")
+    logger.addHandler(slow := Slow())
+    troubles.warn("here", "this")
+    logger.removeHandler(slow)
+    assert len(told) == 1

@@ -89,7 +89,10 @@ class Conversation:
             task.cancel(at=self._cut_at)
         self.is_running = True
         try:
-            call_unless_forked(self._handler, self.conn)
+            try:
+                call_unless_forked(self._handler, self.conn)
+            finally:
+                self.is_running = False  # a signal cuts handlers, not what follows
         except Cancelled:
             self.was_cut = True
             self.conn.abort()
@@ -100,7 +103,7 @@ class Conversation:
             if self.conn.has_written and not self.conn.detached:
                 self.conn.abort()  # so that half a reply does not look whole
         finally:
-            self.is_running = False
+            self.is_running = False  # where the signal came in between
             if task.reasons and not self.was_cut:  # the handler swallowed it
                 self.was_cut = True
                 self.conn.abort()

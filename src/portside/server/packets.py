@@ -257,7 +257,10 @@ class PacketStand:
             return
         self.is_running = True
         try:
-            call_unless_forked(door.handler, packet)
+            try:
+                call_unless_forked(door.handler, packet)
+            finally:
+                self.is_running = False  # a signal cuts handlers, not what follows
         except Error as error:
             if error.op == "send":
                 name = handler_name(door.handler)
