@@ -131,7 +131,8 @@ class TestAWorkerThatDies:
             others = [server.connect() for _ in range(lost)]
             assert all(worker_of(other) for other in others)
             until(lambda: len(set(children_of(server)) - {pids[0]}) == 2)
-            told = rf"process {pids[0]}\) died of signal 9 .* with {lost} connections"
+            had = "1 connection;" if lost == 1 else f"{lost} connections;"
+            told = rf"process {pids[0]}\) died of signal 9 .* with {had}"
             assert re.search(told, server.errors())
             for client in clients + others:
                 client.close()
