@@ -11,7 +11,7 @@ from portside.engine import current, now
 from portside.engine.hub import Hub
 from portside.engine.poller import EpollPoller, Poller, SelectorsPoller
 from portside.errors import DeadlineError
-from tests.engine.waiting import keep_parking, no_other_threads, until
+from tests.engine.waiting import keep_parking, no_other_threads, until, watched
 
 POLLERS: dict[str, Callable[[], Poller]] = {
     "hub-epoll": EpollPoller,
@@ -57,13 +57,16 @@ def _open_fds() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def _left_as_it_was():
-    """No thread, descriptor or cancellation stays behind."""
+    """No thread, descriptor, watch or cancellation stays behind."""
+    task = current()
+    task.was_told = False  # or what an earlier test said would choose the way of a wait
     with pytest.raises(DeadlineError):  # now this thread has its bell, and no permit
         keep_parking(now() + 0.0005)
-    before = _open_fds()
+    before, watches = _open_fds(), watched()
     yield
-    task = current()
+    assert current() is task
     assert (task.reasons, task.cancel_at, task.shields) == (set(), None, 0)
+    assert watched() == watches
 
     def nothing_is_left() -> bool:
         no_other_threads()

@@ -227,13 +227,14 @@ def test_a_watch_is_for_a_number_that_was_waited_for_under_another_socket(pair):
     assert seen == [b"y"]
 
 
-def test_a_watched_descriptor_may_be_waited_for_too_and_stays_watched(pair):
+@pytest.mark.parametrize("seconds", [None, LONG])
+def test_a_watched_descriptor_may_be_waited_for_too_and_stays_watched(pair, seconds):
     near, far = pair
     seen = []
     watch(near.fileno(), lambda: seen.append(near.recv(1)))
     for letter in (b"1", b"2"):
         far.send(letter)
-        wait_read(near.fileno(), now() + LONG)
+        wait_read(near.fileno(), None if seconds is None else now() + seconds)
         with pytest.raises(DeadlineError):
             park(now() + MS)
     far.send(b"3")

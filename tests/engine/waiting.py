@@ -22,7 +22,7 @@ from portside.engine import (
     unwatch,
     watch,
 )
-from portside.engine.blocking import here
+from portside.engine.blocking import Blocking, here
 from portside.engine.hub import Hub
 from portside.engine.threads import pool
 
@@ -40,6 +40,7 @@ __all__ = [
     "this_hub",
     "threads_only",
     "until",
+    "watched",
 ]
 
 threads_only = pytest.mark.parametrize("engine", ["blocking"], indirect=True)
@@ -83,6 +84,13 @@ def this_hub() -> Hub:
     hub = here.engine
     assert isinstance(hub, Hub)
     return hub
+
+
+def watched() -> set[int]:
+    """Return the descriptors that this thread watches, its bell among them."""
+    engine = here.engine
+    assert isinstance(engine, Blocking)
+    return set(engine._watches)
 
 
 def joined(task: Task) -> Any:

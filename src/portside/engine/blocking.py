@@ -69,14 +69,16 @@ class Blocking:
         self._poll = select.poll()
         self._armed: tuple[tuple[int, int], ...] = _STALE
         self._read_fd = -1  # what alone is armed, for reading; -1 where unknown
-        self._readable: list[tuple[int, int]] = []  # what poll says when it is
+        self._readable: list[tuple[int, int]] = []  # what poll says then
         self._watches: dict[int, Callable[[], None]] = {}
 
     def wait_read(self, fd: int, deadline: float | None) -> None:
         """Return when fd is readable, or early."""
         if self._read_fd != fd:
             self._arm(((fd, _READ),))
-            self._read_fd, self._readable = fd, [(fd, _READ)]
+            self._read_fd = fd
+            # What a watch is for too is looked at each time, so that it is called back.
+            self._readable = [] if fd in self._watches else [(fd, _READ)]
         task = self.task
         if deadline is not None or task.was_told:
             self._sleep(deadline)
