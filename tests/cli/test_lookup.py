@@ -237,7 +237,7 @@ def test_an_address_is_told_by_the_registries():
 
 
 def test_an_address_has_its_names_by_the_server_that_was_given(dns):
-    answer = told("192.0.2.1", "--server", dns.address)
+    answer = told("192.0.2.1", "--server", dns.address, "--timeout", "30s")
     assert answer["names"] == ["one.example.test", "uno.example.test"]
     answer = told("192.0.2.1", "--type", "PTR", "--server", dns.address)
     assert answer["form"] == "address"

@@ -25,7 +25,10 @@ from tests.engine.waiting import LONG, MS, joined, tcp_pair, this_hub, until
 
 
 class Records(logging.Handler):
-    """What was logged, and a way to wait for it on a thread that is held up."""
+    """What was logged, and a way to wait for it on a thread that is held up.
+
+    Not what was logged of the body of the test: a lambda, which a busy machine holds up.
+    """
 
     def __init__(self):
         super().__init__()
@@ -33,8 +36,11 @@ class Records(logging.Handler):
         self._changed = threading.Condition()
 
     def emit(self, record):
+        text = record.getMessage()
+        if text.startswith("<lambda> "):
+            return
         with self._changed:
-            self.texts.append(record.getMessage())
+            self.texts.append(text)
             self._changed.notify_all()
 
     def wait_for(self, count):
@@ -126,15 +132,12 @@ def test_each_task_that_holds_up_its_hub_is_named(hub, records):
     joined(spawn(hold_up, records, 1, name="the first"))
     joined(spawn(hold_up, records, 2, name="the second"))
     names = [text.split(" has")[0] for text in records.texts]
-    assert [name for name in names if name.startswith("the")] == [
-        "the first",
-        "the second",
-    ]
+    assert names == ["the first", "the second"]
 
 
 def test_a_hub_that_sleeps_is_not_told_of(hub, records):
     sleep(300 * MS)
-    assert [text for text in records.texts if "<lambda>" not in text] == []
+    assert records.texts == []
 
 
 @pytest.mark.usefixtures("_quick")

@@ -147,8 +147,8 @@ def test_in_a_hub_a_handler_that_gives_way_but_does_not_wait_is_overtaken(client
             begun.append(1)
             while b"quick" not in seen:
                 sleep(0)
-        seen.append(packet.data)
         packet.reply(packet.data)
+        seen.append(packet.data)
 
     with Server(gives_way, ANY_PORT, model="nonblocking") as server:
         client.send(b"slow", server.address)
