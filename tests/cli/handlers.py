@@ -20,6 +20,10 @@ def failing(conn):
     raise LookupError("no such luck")
 
 
+def quoting(conn):
+    raise LookupError(conn.read_all().decode())
+
+
 @packet_handler
 def answer(packet):
     packet.reply(packet.data.upper())

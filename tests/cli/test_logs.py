@@ -1,5 +1,6 @@
 """What the library logs, as lines on stderr."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,23 @@ def test_a_failing_handler_is_told_with_its_traceback(model):
         lines = server.errors().splitlines()
     assert lines[0].startswith("portside: tcp 127.0.0.1:")
     assert "handler failing failed" in lines[0]
-    assert lines[1].startswith("Traceback")
-    assert lines[-1] == "LookupError: no such luck"
+    assert lines[1].startswith("  Traceback")
+    assert lines[-1] == "  LookupError: no such luck"
+
+
+def test_what_an_error_quotes_forges_no_line_and_speaks_to_no_terminal():
+    said = 'nobody\n203.0.113.9 - - "GET /" 200\r\n\x1b[31m\x9b31mportside: red\n'
+    with serving(FAILING.replace(":failing=", ":quoting=")) as server:
+        with server.connect() as client:
+            client.sendall(said.encode())
+            client.shutdown(socket.SHUT_WR)
+            assert client.makefile("rb").read() == b""
+        until(lambda: "red" in server.errors())
+        server.stop()
+        lines = server.errors().split("\n")
+    assert [line[:2] for line in lines[1:-1]] == ["  "] * len(lines[1:-1])
+    assert '  203.0.113.9 - - "GET /" 200\\x0d' in lines
+    assert r"  \x1b[31m\x9b31mportside: red" in lines
 
 
 def test_a_peer_that_goes_away_is_told_only_when_asked():

@@ -27,7 +27,7 @@ from tests.engine.waiting import LONG, MS, joined, tcp_pair, this_hub, until
 class Records(logging.Handler):
     """What was logged, and a way to wait for it on a thread that is held up.
 
-    Not what was logged of the body of the test: a lambda, which a busy machine holds up.
+    Not what was logged of the body of the test: a lambda, which a machine may hold up.
     """
 
     def __init__(self):

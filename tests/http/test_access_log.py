@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import select
 import time
 from typing import Any
 
@@ -191,12 +192,28 @@ def test_an_error_may_quote_what_the_client_sent():
 
 @pytest.mark.parametrize("field", [*TEXTS, "error"])
 def test_what_is_long_is_cut(field):
-    long = "x" * MAX_FIELD_CHARS
+    long = "x" * (MAX_FIELD_CHARS - 3)
     assert json.loads(json_line(served(**{field: long})))[field] == long
-    record = served(**{field: "\0" * 10_000_000})
-    cut = json.loads(json_line(record))[field]
-    assert cut == "\0" * MAX_FIELD_CHARS + "..."
-    assert len(combined_line(record)) < 5 * MAX_FIELD_CHARS
+    record = served(**{field: long + "yyyyy"})
+    assert json.loads(json_line(record))[field].startswith(f"{long}y")
+    assert json.loads(json_line(record))[field].endswith("y...")
+
+
+@pytest.mark.parametrize("write", [combined_line, json_line])
+@pytest.mark.parametrize(
+    "character", ["x", " ", '"', "\0", "\xff", "\u2028", "\U0001f600"]
+)
+def test_a_line_with_its_end_is_no_longer_than_a_pipe_takes_as_a_whole(
+    write, character
+):
+    """Workers write to the same one, and a line that is torn could begin anywhere."""
+    texts = dict.fromkeys((*TEXTS, "error"), character * 10_000_000) | {"method": "GET"}
+    remote = UnixAddress("unix", "/" + character * 99)
+    line = write(
+        served(**texts, remote=remote, sent_bytes=2**63, seconds=1e9, status=599)
+    )
+    assert len(line) < select.PIPE_BUF
+    assert line.count("...") >= 3
 
 
 @pytest.mark.parametrize(

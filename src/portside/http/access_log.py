@@ -10,7 +10,9 @@ Fails    never
 Whoever asks writes into our log: the target, the referer and the name of the client are
 theirs. So that nobody forges a line, or speaks to the terminal of who reads it, what is
 no visible ASCII is written as ``\xHH``, and so are the quote and the backslash; what is
-long is cut. The target is logged as it came: decoded, ``%0a`` would end the line.
+long is cut. The target is logged as it came: decoded, ``%0a`` would end the line. And
+a line is no longer than what a pipe takes as a whole (PIPE_BUF, pipe(7)): several
+processes may write to the same one.
 
 The keys of a line in JSON, all of them always there, ``null`` where nothing is known::
 
@@ -33,6 +35,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -45,9 +48,9 @@ __all__ = ["Served", "combined_line", "json_line", "log_served"]
 
 _log = logging.getLogger("portside.http.access")
 
-MAX_FIELD_CHARS = 1024
-"""What is logged of a text that the client chose: longer than browsers' names are, and
-a line is 16 KB at the most. A guess, never measured."""
+MAX_FIELD_CHARS = 600
+"""What is logged of each text that somebody else chose, as it is written: longer than
+browsers' names are, and six of them and all the rest are no 4096 bytes, PIPE_BUF."""
 
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -198,19 +201,38 @@ def _host(remote: Address | None) -> str:
 
 
 def _cut(text: str) -> str:
-    if len(text) <= MAX_FIELD_CHARS:
+    """Return what stands in JSON: not too long when it is encoded."""
+    if len(text) < MAX_FIELD_CHARS - 2 and not _UNSAFE.search(text):
         return text
-    return f"{text[:MAX_FIELD_CHARS]}..."
+    kept = _fitting(text, _encode)
+    return text if kept == text else f"{kept}..."
 
 
 def _safe(text: str) -> str:
-    text = _cut(text)
-    return _UNSAFE.sub(_as_bytes, text) if _UNSAFE.search(text) else text
+    """Return what stands between quotes."""
+    return _shown(text, _escaped)
 
 
 def _word(text: str) -> str:
     """Return what stands between spaces: "-" for nothing."""
-    return _safe(text).replace(" ", r"\x20") or "-"
+    return _shown(text, lambda each: _escaped(each).replace(" ", r"\x20")) or "-"
+
+
+def _shown(text: str, escape: Callable[[str], str]) -> str:
+    kept = _fitting(text, escape)
+    return escape(kept) if kept == text else f"{escape(kept)}..."
+
+
+def _fitting(text: str, escape: Callable[[str], str]) -> str:
+    """Return so much of text as is not too long when it is escaped."""
+    kept = text[:MAX_FIELD_CHARS]
+    while (chars := len(escape(kept))) > MAX_FIELD_CHARS:
+        kept = kept[: len(kept) * MAX_FIELD_CHARS // chars]
+    return kept
+
+
+def _escaped(text: str) -> str:
+    return _UNSAFE.sub(_as_bytes, text) if _UNSAFE.search(text) else text
 
 
 def _as_bytes(match: re.Match[str]) -> str:
