@@ -1,6 +1,7 @@
 """Answers as they go: framed by what they are, and never by what they are not."""
 
 import array
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from portside import net
 from portside.engine import TaskGroup
-from portside.errors import BrokenError, ResetError
+from portside.errors import BrokenError, DeadlineError, ResetError
 from portside.events import socket_call
 from portside.http.message.file_body import FileBody
 from portside.http.message.response import Response
@@ -366,6 +367,48 @@ def test_how_much_was_sent_is_counted_without_the_head_and_the_framing(pipe, fil
     outgoing.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     near.close_write()
     assert far.read_all().endswith(b"\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Response(bytes(10_000)),
+        lambda: Response(bytes(1_000_000)),
+        lambda: stream(*[bytes(50)] * 20_000),
+        lambda: stream(bytes(1_000_000)),
+    ],
+    ids=["small", "large", "pieces", "one piece"],
+)
+@pytest.mark.parametrize("before", [0, 60_000, 65_536])
+def test_how_much_was_sent_is_counted_where_the_client_reads_no_more(make, before):
+    """A pipe holds 64 KiB: what came was sent, but for the head, and nothing else."""
+    near, far = net.pipe()
+    outgoing = Outgoing(near, 0.1)
+    with near, far:
+        near.write(bytes(before))
+        with contextlib.suppress(DeadlineError):
+            outgoing.send(make(), 0, False, True)
+        near.set_write_deadline(None)
+        near.close_write()
+        came = far.read_all()[before:]
+    assert outgoing.sent == len(came.partition(b"\r\n\r\n")[2])
+
+
+def test_how_much_was_sent_of_a_file_is_counted_where_its_end_is_missing(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(bytes(1_000_000))
+    body = FileBody(str(path))
+    descriptor = os.open(path, os.O_RDONLY)
+    body.take(descriptor, os.fstat(descriptor))
+    near, far = net.pipe()
+    outgoing = Outgoing(near, 0.1)
+    with near, far, contextlib.closing(body):
+        with pytest.raises(DeadlineError):
+            outgoing.send(Response(body), 1, False, True)
+        near.set_write_deadline(None)
+        near.close_write()
+        came = far.read_all()
+    assert outgoing.sent == len(came.partition(b"\r\n\r\n")[2]) > 0
 
 
 @pytest.fixture

@@ -115,19 +115,36 @@ def test_a_client_that_reads_64_kib_in_each_period_gets_all_of_it(pipe, response
         assert reading.result() > SIZE
 
 
-def test_a_client_that_reads_a_little_in_each_period_is_given_up(pipe):
+def many_answers(outgoing: Outgoing) -> None:
+    for _ in range(SIZE // 1000):
+        outgoing.send(Response(bytes(1000)), 1, False, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda outgoing: outgoing.send(one_body(), 1, False, True),
+        lambda outgoing: outgoing.send(small_pieces(), 1, False, True),
+        many_answers,
+    ],
+    ids=["one body", "small pieces", "many answers"],
+)
+def test_a_client_that_reads_a_little_in_each_period_is_given_up(pipe, answer):
     """It would hold a connection for hours: the figure is what it must keep up with."""
     near, far = pipe
 
     def sip() -> None:
         while True:
             far.read(1000)
-            sleep(0.01)
+            sleep(WAIT / 10)
 
     with TaskGroup() as group:
         group.start_soon(sip)
+        began = now()
         with pytest.raises(DeadlineError):
-            send(near, one_body())
+            answer(Outgoing(near, WAIT))
+        # That is in the second period: 64 KiB are in the pipe at once.
+        assert WAIT <= now() - began < 20 * WAIT
         group.cancel()
 
 

@@ -7,20 +7,21 @@ Holds    how much was sent
 Fails    errors of the conn; `HandlerFault`: the body is not what its response said
 
 A client that reads slowly may do so; one that does not read 64 KiB within
-``write_timeout`` is given up. One deadline keeps the rule: when it passes and so much
-was sent since it was set, it is set again, and else the write fails.
+``write_timeout`` is given up, be it of one answer or of many. What is waited for it is
+counted, write by write, and so is what was sent: a deadline is as far away as what is
+left of the time, and when 64 KiB have gone the next period begins. What a handler
+thinks between two pieces is its own time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from portside.engine import now
 from portside.errors import DeadlineError, Error
 from portside.http.message.dates import date_line
-from portside.http.message.file_body import FileBody, Part
+from portside.http.message.file_body import FileBody
 from portside.http.message.response import Response
 from portside.http.message.status import BODILESS, EMPTY, FRAMING
-from portside.http.wire.reply import bare_start, status_line
+from portside.http.wire.reply import bare_start, check_final, status_line
 from portside.net import Conn
 
 __all__ = ["HandlerFault", "Outgoing"]
@@ -50,6 +51,8 @@ class Outgoing:
         self._conn = conn
         self._write_timeout = write_timeout
         self._deadline = 0.0
+        self._period_sent = 0
+        self._period_waited = 0.0
         # Set once in a while, and so much later, so that an answer need not.
         self._slack = min(1.0, write_timeout / 16)
         self._renew_at = 0.0
@@ -74,6 +77,7 @@ class Outgoing:
                 client has a part of it.
         """
         body = response.body
+        self.sent = 0
         if (
             response.made_headers is None
             and response.__class__ is Response  # another may say more in its headers
@@ -81,23 +85,21 @@ class Outgoing:
             and keep_alive
             and minor
             and not is_head
+            and response.status.__class__ is int
             and response.status not in EMPTY
             and len(body) <= TOGETHER_BYTES
         ):
             # What all the rest does for what most answers are.
             moment = now()
-            if moment >= self._renew_at:
-                self._renew()
             try:
                 start = bare_start(response.status, response.bare_type)
             except ValueError as error:
                 raise HandlerFault(str(error)) from None
             text = f"{start}{date_line(moment)}Content-Length: {len(body)}\r\n\r\n"
             self.has_begun = True
-            self._write_in_periods(text.encode("latin-1") + body)
-            self.sent = len(body)
+            data = text.encode("latin-1") + body
+            self._write(data, len(text), len(body), moment)
             return True
-        self.sent = 0
         try:
             head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
         except ValueError as error:
@@ -107,11 +109,10 @@ class Outgoing:
             self._write(head)
         elif isinstance(body, bytes):
             if len(body) <= TOGETHER_BYTES:
-                self._write(head + body)
+                self._write(head + body, len(head), len(body))
             else:
                 self._write(head)
-                self._write(body)
-            self.sent = len(body)
+                self._write(body, 0, len(body))
         elif isinstance(body, FileBody):
             self._send_file(head, body)
         else:
@@ -137,29 +138,37 @@ class Outgoing:
     def _send_file(self, head: bytes, body: FileBody) -> None:
         match body.parts:
             case [(offset, count)] if body.length <= TOGETHER_BYTES:
-                # With the head, in one segment. No period but this: what an error says
-                # was sent has the head in it too, and could not be gone on from.
-                self._renew()
-                with self._conn.corked():
-                    self._conn.write(head)
-                    self._conn.send_file(body.descriptor, offset, count)
-                self.sent = count
+                # With the head, in one segment. It is not gone on from where a period
+                # ends: what an error says was sent has the head in it too.
+                moment = self._begin_write()
+                try:
+                    with self._conn.corked():
+                        self._conn.write(head)
+                        self._conn.send_file(body.descriptor, offset, count)
+                except Error as error:
+                    self._count_part(error.sent, len(head), count)
+                    raise
+                self._end_write(len(head) + count, moment)
+                self.sent += count
             case parts:
                 self._write(head)
                 for part in parts:
-                    self._send_part(body, part)
+                    if isinstance(part, bytes):
+                        self._write(part, 0, len(part))
+                    else:
+                        self._send_part(body, *part)
 
-    def _send_part(self, body: FileBody, part: Part) -> None:
-        if isinstance(part, bytes):
-            self._write(part)
-            self.sent += len(part)
-            return
-        offset, count = part
-
+    def _send_part(self, body: FileBody, offset: int, count: int) -> None:
         def send(sent: int) -> None:
             self._conn.send_file(body.descriptor, offset + sent, count - sent)
 
-        self._in_periods(send)
+        moment = self._begin_write()
+        try:
+            send(0)
+        except Error as error:
+            self._go_on(error, send, count, 0, count)
+        else:
+            self._end_write(count, moment)
         self.sent += count
 
     def _send_pieces(
@@ -188,10 +197,11 @@ class Outgoing:
                 piece = _as_bytes(piece)
             if not piece:
                 continue  # as a chunk it would be the last
-            self.sent += len(piece)
-            if length is not None and self.sent > length:
+            if length is not None and self.sent + len(piece) > length:
                 raise HandlerFault(f"more than the {length} bytes that it announced")
-            self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            size = b"%x\r\n" % len(piece) if is_chunked else b""
+            data = b"%b%b\r\n" % (size, piece) if is_chunked else piece
+            self._write(data, len(size), len(piece))
         if is_chunked:
             self._write(b"0\r\n\r\n")
         elif length is not None and self.sent < length:
@@ -199,44 +209,86 @@ class Outgoing:
 
     # -- the conn, and a client that does not read
 
-    def _write(self, data: Any) -> None:
-        if now() >= self._renew_at:
-            self._renew()
-        self._write_in_periods(data)
+    def _write(
+        self, data: bytes, ahead: int = 0, count: int = 0, moment: float | None = None
+    ) -> None:
+        """Write what has so many bytes of the body in it, behind so many others.
 
-    def _write_in_periods(self, data: Any) -> None:
+        Args:
+            moment: that it is now, where it is known.
+        """
+        moment = self._begin_write(moment)
         try:
             self._conn.write(data)
-        except DeadlineError as error:
-            view = memoryview(data).cast("B")
-            self._go_on(error, 0, lambda sent: self._conn.write(view[sent:]))
+        except Error as error:
+            view = memoryview(data)
+            self._go_on(
+                error,
+                lambda sent: self._conn.write(view[sent:]),
+                len(data),
+                ahead,
+                count,
+            )
+        else:
+            self._end_write(len(data), moment)
+        self.sent += count
 
-    def _renew(self) -> None:
-        moment = now()
-        self._renew_at = moment + self._slack
-        self._deadline = moment + self._slack + self._write_timeout
-        self._conn.set_write_deadline(self._deadline)
+    def _begin_write(self, moment: float | None = None) -> float:
+        """Set the deadline where that is due; return when the write began."""
+        if moment is None:
+            moment = now()
+        if moment >= self._renew_at:
+            self._renew_at = moment + self._slack
+            left = max(self._write_timeout - self._period_waited, 0.0)
+            self._deadline = self._renew_at + left
+            self._conn.set_write_deadline(self._deadline)
+        return moment
 
-    def _in_periods(self, send: Callable[[int], object]) -> None:
-        """Call send with what was sent already, again when a period was well used."""
-        self._renew()
-        try:
-            send(0)
-        except DeadlineError as error:
-            self._go_on(error, 0, send)
+    def _end_write(self, n_bytes: int, moment: float) -> None:
+        """Count a write that began at a moment."""
+        self._period_sent += n_bytes
+        if self._period_sent < PERIOD_BYTES:
+            self._period_waited += now() - moment
+        else:
+            self._begin_period()
+
+    def _begin_period(self) -> None:
+        self._period_sent, self._period_waited = 0, 0.0
+        self._renew_at = 0.0
 
     def _go_on(
-        self, error: DeadlineError, sent: int, send: Callable[[int], object]
+        self,
+        error: Error,
+        send: Callable[[int], object],
+        n_bytes: int,
+        ahead: int,
+        count: int,
     ) -> None:
-        while error.sent >= PERIOD_BYTES and now() >= self._deadline:
-            sent += error.sent
-            self._renew()
+        """Send the rest after an error, unless the period was badly used."""
+        sent = error.sent
+        in_period = self._period_sent + error.sent
+        while (
+            isinstance(error, DeadlineError)
+            and in_period >= PERIOD_BYTES
+            and now() >= self._deadline
+        ):
+            self._begin_period()
+            moment = self._begin_write()
             try:
                 send(sent)
-                return
-            except DeadlineError as again:
+            except Error as again:
                 error = again
+                in_period = error.sent
+                sent += error.sent
+            else:
+                self._end_write(n_bytes - sent, moment)
+                return
+        self._count_part(sent, ahead, count)
         raise error
+
+    def _count_part(self, sent: int, ahead: int, count: int) -> None:
+        """Count what a client has of the body, of a write that failed."""
+        self.sent += min(max(sent - ahead, 0), count)
 
 
 def _head_of(
@@ -244,6 +296,7 @@ def _head_of(
 ) -> tuple[bytes, int | None, bool]:
     """Return the head, the length that the handler announced, what `send` returns."""
     body, status = response.body, response.status
+    check_final(status)
     text = status_line(status)
     date, length, connection = "", None, ""
     for name, value in response.headers.items():

@@ -13,20 +13,28 @@ from collections.abc import Iterable
 from portside.http.message.response import USUAL_TYPES
 from portside.http.message.status import reason_of
 
-__all__ = ["bare_start", "head_bytes", "status_line"]
+__all__ = ["bare_start", "check_final", "head_bytes", "status_line"]
 
 
-def status_line(status: object) -> str:
+def check_final(status: object) -> None:
+    """Return if it is the status of an answer that no other follows.
+
+    Raises:
+        ValueError: it is not: clients would take the next answer for this one.
+    """
+    if not (isinstance(status, int) and 200 <= status <= 599):
+        raise ValueError(f"the status of an answer is from 200 to 599, not {status!r}")
+
+
+def status_line(status: int) -> str:
     """Return the first line of an answer, with its end."""
     line = _LINES.get(status)
     if line is None:
-        if not (isinstance(status, int) and 100 <= status <= 599):
-            raise ValueError(f"a status is from 100 to 599, not {status!r}")
         line = _LINES[status] = f"HTTP/1.1 {int(status)} {reason_of(status)}\r\n"
     return line
 
 
-_LINES: dict[object, str] = {}
+_LINES: dict[int, str] = {}
 
 
 def bare_start(status: int, content_type: str | None) -> str:
@@ -37,6 +45,7 @@ def bare_start(status: int, content_type: str | None) -> str:
     """
     start = _STARTS.get((status, content_type))
     if start is None:
+        check_final(status)
         start = status_line(status)
         if content_type is not None:
             if content_type not in USUAL_TYPES:
