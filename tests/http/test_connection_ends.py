@@ -139,17 +139,17 @@ def test_behind_a_body_the_next_request_may_be_waited_for_as_long_as_ever(is_rea
         client.assert_goes_on()
 
 
-def test_a_body_over_the_bound_is_a_413_and_dropped_if_it_is_small():
+@pytest.mark.parametrize("length", [5, KIB_256 + 1])
+def test_a_body_over_the_bound_is_a_413_and_the_last_answer(length):
     def read(request: Request) -> Response:
         return Response(request.body.read_all())
 
     with talking(read, max_body_bytes=4) as client:
-        answer = client.ask(post("Content-Length: 5") + b"hello")
-        assert (answer.status, answer.closes) == (413, False)
-        assert answer.body == b"413 Content Too Large: the body is over 4 bytes\n"
         assert client.ask(post("Content-Length: 4") + b"hell").body == b"hell"
-        large = client.ask(post(f"Content-Length: {KIB_256 + 1}"))
-        assert (large.status, large.closes) == (413, True)
+        answer = client.ask(post(f"Content-Length: {length}") + b"hello" + get())
+        assert (answer.status, answer.closes) == (413, True)
+        assert answer.body == b"413 Content Too Large: the body is over 4 bytes\n"
+        client.assert_end()
 
 
 def test_what_a_body_hides_is_never_a_request():
@@ -350,9 +350,8 @@ def test_another_protocol_has_no_deadline_of_http():
         get("/", "Upgrade: shout"),
         get("/", "Connection: upgrade", "Upgrade: shout/2, whisper"),
         get("/", *UPGRADE, minor=0),
-        post(*UPGRADE, "Content-Length: 5") + b"hello",
     ],
-    ids=["not asked", "not in Connection", "another", "old", "unread body"],
+    ids=["not asked", "not in Connection", "another", "old"],
 )
 def test_who_does_not_offer_the_protocol_is_told_which_it_is(errors, request_):
     with talking(upgrade) as client:
@@ -372,6 +371,22 @@ def test_a_426_says_that_its_upgrade_is_about_this_connection():
     with talking(upgrade) as client:
         options = client.ask(get()).one(b"connection") or b""
         assert b"upgrade" in options.lower()
+
+
+def test_a_body_that_nobody_reads_is_dropped_before_the_other_protocol():
+    with talking(upgrade) as client:
+        client.conn.write(post(*UPGRADE, "Content-Length: 5") + b"helloand more\n")
+        client.conn.close_write()
+        said = client.conn.read_all()
+        assert said.startswith(b"HTTP/1.1 101 ")
+        assert said.endswith(b"\r\n\r\nAND MORE\n")
+
+
+def test_a_body_that_is_long_stands_in_every_protocols_way(errors):
+    with talking(upgrade) as client:
+        answer = client.ask(post(*UPGRADE, "Content-Length: 1000000") + b"hello")
+        assert (answer.status, answer.closes) == (413, True)
+    assert errors() == []
 
 
 def test_a_body_that_was_read_stands_in_no_protocols_way():

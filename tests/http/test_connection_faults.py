@@ -17,7 +17,7 @@ from portside.http.message.file_body import FileBody
 from portside.http.message.headers import Headers
 from portside.http.message.request import Request
 from portside.http.message.response import Response
-from portside.http.message.status_error import StatusError
+from portside.http.message.status_error import RequestError, StatusError
 from portside.http.prefix import strip_prefix
 from portside.http.web import handler
 from tests.http.talking import PATIENCE, get, talking
@@ -278,6 +278,59 @@ def test_a_chunk_over_the_bound_is_refused_each_time_it_is_asked_for():
     with talking(respond) as client:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         assert client.ask(head + b"5\r\nhello\r\n0\r\n\r\n").body == b"hello"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"5\r\nhelloX", b"5\r\nhel", b"2000001\r\n"],
+    ids=["malformed", "cut off", "over the limit"],
+)
+def test_a_stream_of_what_the_client_sends_wrongly_is_no_fault_of_ours(caplog, rest):
+    def echo(request: Request) -> Response:
+        return Response.stream(iter(request.body))
+
+    with talking(echo, access_log="json", max_body_bytes=1000) as client:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.conn.write(head + rest)
+        client.conn.close_write()
+        with pytest.raises((ResetError, AssertionError)):
+            client.answer()
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def test_a_stream_that_refuses_by_a_fault_of_ours_is_told(caplog):
+    def broken() -> Iterator[bytes]:
+        yield b"a"
+        raise StatusError(500, "no such luck")
+
+    with talking(lambda request: Response.stream(broken())) as client:
+        with pytest.raises((ResetError, AssertionError)):
+            client.ask(get("/"))
+    assert "failed while its answer was sent" in caplog.text
+
+
+def test_what_refuses_as_the_wire_does_ends_the_connection():
+    def refuse(request: Request) -> Response:
+        raise RequestError(400, "not what it says")
+
+    with talking(refuse) as client:
+        assert client.ask(get("/") + get("/next")).closes
+        client.assert_end()
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 199, 600, 200.0, "200", None, []])
+@pytest.mark.parametrize("body", [b"", b"body", "pieces"])
+def test_a_status_that_ends_no_request_is_a_500(caplog, status, body):
+    """A client would take the answer to its next request for this one."""
+
+    def respond(request: Request) -> Response:
+        response = Response(iter([b"piece"]) if body == "pieces" else body)
+        response.status = status
+        return response
+
+    with talking(respond) as client:
+        assert client.ask(get("/")).status == 500
+    assert "from 200 to 599" in caplog.text
 
 
 # -- an answer that fails at its end, or ends its conversation

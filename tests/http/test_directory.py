@@ -486,9 +486,10 @@ def test_clients_may_be_told_not_to_ask_again(serve):
     )
 
 
-def test_a_negative_age_is_refused_at_once(root):
+@pytest.mark.parametrize("age", [-1, 1.5])
+def test_an_age_that_is_no_number_of_seconds_is_refused_at_once(root, age):
     with pytest.raises(ValueError, match="max_age"):
-        files(root, max_age=-1)
+        files(root, max_age=age)
 
 
 def test_names_that_are_not_ascii_are_found(root):

@@ -395,10 +395,15 @@ def test_a_slash_is_added_only_where_it_helps(method, target, host, status):
     assert ask(REDIRECTS, method, target, host)[0] == status
 
 
-def test_a_tunnel_is_asked_for_as_it_is_written():
-    mux = mux_of("CONNECT /a//b", "/{x...}")
-    assert ask(mux, "CONNECT", "/a//b") == (200, "CONNECT /a//b")
-    assert ask(mux, "CONNECT", "/a/../b") == (200, "/{x...}")
+@pytest.mark.parametrize("method", ["BREW", "CONNECT", "DESCRIBE", "GETS"])
+def test_a_method_that_no_request_can_have_here_is_refused(method):
+    with pytest.raises(PatternError, match=f"{method} is answered with 501"):
+        mux_of(f"{method} /a")
+
+
+@pytest.mark.parametrize("method", ["GET", "PURGE", "PROPFIND", "M-SEARCH", "TRACE"])
+def test_a_method_that_a_request_can_have_is_taken(method):
+    assert ask(mux_of(f"{method} /a"), method, "/a") == (200, f"{method} /a")
 
 
 # -- asking without serving

@@ -121,12 +121,15 @@ class TestRead:
             return Response.text(str(len(request.body.read_all())))
 
         with serving(app, model, max_body_bytes=1000) as server:
-            with peer(server.address) as client:
-                assert client.ask(as_length(2000, target="/more")).body == b"2000"
-                assert client.ask(as_length(2001, target="/more")).status == 413
-                assert client.ask(as_length(11, target="/less")).status == 413
-                assert client.ask(as_chunks(11, target="/less")).status == 413
-                assert client.ask(as_chunks(10, target="/less")).body == b"10"
+            for ask, status in (
+                (as_length(2000, target="/more"), 200),
+                (as_length(2001, target="/more"), 413),
+                (as_length(11, target="/less"), 413),
+                (as_chunks(11, target="/less"), 413),
+                (as_chunks(10, target="/less"), 200),
+            ):
+                with peer(server.address) as client:
+                    assert client.ask(ask).status == status
 
     def test_over_the_limit_the_server_stops_reading(self, model: str) -> None:
         """Of 100 MB that come in chunks it takes what a kernel holds, not more."""

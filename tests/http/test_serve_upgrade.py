@@ -174,12 +174,12 @@ class TestNotTaken:
             with peer(server.address) as client:
                 assert client.ask(ask).status == 426
 
-    @pytest.mark.parametrize("size", [1, 1_000_000])
     def test_a_body_that_was_not_read_is_never_taken_for_the_other_protocol(
-        self, size: int
+        self,
     ) -> None:
-        ask = asking("/", *OFFER, method="POST", body=b"body\n" * size) + b"line\n"
+        body = b"body\n" * 1_000_000
+        ask = asking("/", *OFFER, method="POST", body=body) + b"line\n"
         with serving(upgrading(shout), "thread") as server:
             with peer(server.address) as client:
                 client.say(ask)
-                assert client.answer().status == 426
+                assert client.answer().status == 413

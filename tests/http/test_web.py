@@ -97,6 +97,12 @@ def test_the_settings_of_the_outermost_count():
     assert b" 414 URI Too Long" in served(outer, get("/" + "a" * 25))
 
 
+@pytest.mark.parametrize("settings", [{"max_body_bytes": 5}, HttpSettings, 3])
+def test_settings_are_settings(settings):
+    with pytest.raises(TypeError, match="settings are an HttpSettings"):
+        handler(hello, settings=settings)
+
+
 def test_without_settings_the_defaults_hold():
     assert handler(hello).settings == Web().settings == HttpSettings()
 

@@ -31,7 +31,7 @@ from portside.http.message.status_error import RequestError, StatusError
 from portside.http.outgoing import HandlerFault, Outgoing
 from portside.http.settings import HttpSettings
 from portside.http.wire.head import Head
-from portside.http.wire.reply import head_bytes, status_line
+from portside.http.wire.reply import check_final, head_bytes
 from portside.names import Address
 from portside.net import Conn
 
@@ -78,7 +78,8 @@ class Connection:
                     return
         except RequestError as refusal:
             began = now()
-            self._outgoing.send(_error_response(refusal), 1, False, False)
+            response, is_head = _error_response(refusal), self._heads.asked_head
+            self._outgoing.send(response, 1, is_head, False)
             self._log(None, refusal.status, began, refusal.message)
         finally:
             self._heads.end_idle()  # what lingers is read to its end
@@ -203,7 +204,8 @@ class Connection:
     ) -> Response:
         """Return what is sent in place of a file, or of what cannot be sent."""
         try:
-            status_line(response.status)  # raises where it is none
+            if not isinstance(response.body, Upgrade):
+                check_final(response.status)
             if isinstance(response.body, FileBody):
                 file = opened(response.body.copy())  # a handler may return it again
                 response = response.copy()
@@ -225,8 +227,9 @@ class Connection:
                     raise HandlerFault(f"{name} in an answer with status 101")
             protocol = response.headers["Upgrade"].lower()
             offered = [each.strip().lower() for each in request.upgrade.split(",")]
-            is_read = body is None or body.is_over
-            if protocol not in offered or not is_read:
+            if body is not None and not body.drop(DROP_BYTES, DROP_SECONDS):
+                return Response.error(413, "what upgrades has a short body, or none")
+            if protocol not in offered:
                 refusal = Response.error(426, f"this is for {protocol}")
                 refusal.headers["Upgrade"] = protocol
                 refusal.headers["Connection"] = "upgrade"  # RFC 9110 section 7.8
@@ -251,9 +254,13 @@ class Connection:
         try:
             keep_alive = self._outgoing.send(response, head.minor, is_head, keep_alive)
         except HandlerFault as fault:
-            _log.error("%s: %s", self._name(request), fault, exc_info=fault.__cause__)
+            cause = fault.__cause__
             keep_alive = False
-            self._error = str(fault)
+            if cause is not None and self._is_of_client(cause):
+                self._error = str(cause)
+            else:
+                self._error = str(fault)
+                _log.error("%s: %s", self._name(request), fault, exc_info=cause)
             if self._outgoing.has_begun:
                 self._conn.abort()  # so that half an answer does not look whole
             else:
@@ -298,6 +305,12 @@ class Connection:
             return  # the client knows from the answer that it was heard
         self._outgoing.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def _is_of_client(self, error: BaseException) -> bool:
+        """Whether it is no fault of ours: what was read of the request says so."""
+        if isinstance(error, StatusError):
+            return error.status < 500
+        return self._has_gone(error)
+
     def _has_gone(self, error: BaseException) -> bool:
         """Whether it says that this client is gone, and not some other peer."""
         return (
@@ -331,6 +344,8 @@ class Connection:
 
 def _error_response(error: StatusError) -> Response:
     response = Response.error(error.status, error.message)
+    if isinstance(error, RequestError):
+        response.headers["Connection"] = "close"
     for name in error.headers:
         if name in response.headers:
             del response.headers[name]

@@ -21,7 +21,8 @@ and all else in another thread: see `http.disk.tree`.
 
 A directory whose path lacks its slash is redirected to the path with it, relative to
 where it is: so it is right below any prefix, and names no other host whatever stands in
-the path.
+the path. (The directory itself has no name here: behind a prefix it is the mux, with a
+pattern that ends in a slash, that adds it.)
 """
 
 import functools
@@ -109,14 +110,14 @@ class Directory(Web):
         super().__init__(settings)
         if index is not None and (not index or "/" in index):
             raise ValueError(f"index={index!r}: not the name of a file")
-        if max_age is not None and max_age < 0:
-            raise ValueError(f"max_age must not be negative: {max_age}")
+        if max_age is not None and (max_age < 0 or max_age % 1):
+            raise ValueError(f"max_age is a number of whole seconds, not {max_age}")
         self._tree = tree
         self._listing = listing
         self._index = None if index is None else os.fsencode(index)
         self._precompressed = precompressed
         self._hidden = hidden
-        self._cache_control = None if max_age is None else f"max-age={max_age}"
+        self._cache_control = None if max_age is None else f"max-age={max_age:.0f}"
         self.__name__ = f"files {name}"
 
     def close(self) -> None:

@@ -25,12 +25,11 @@ from portside.http.wire.chunk import (
     ChunkLines,
     read_trailers,
 )
-from portside.http.wire.head import (
+from portside.http.wire.head import Head, HeadParser, check_line
+from portside.http.wire.request_line import (
     BESIDE_TARGET_BYTES,
-    Head,
-    HeadParser,
-    check_line,
-    check_request_line,
+    check_first_byte,
+    read_request_line,
 )
 from portside.net import Conn
 
@@ -60,6 +59,12 @@ class Heads:
         # Set once in a while, and so much later, so that a request need not.
         self._slack = min(1.0, settings.keep_alive_timeout / 16)
         self._renew_at = 0.0
+        self._start = b""  # of what was read last
+
+    @property
+    def asked_head(self) -> bool:
+        """Whether what was read last began as a HEAD, whatever followed."""
+        return self._start == b"HEAD "
 
     def deadline_moved(self) -> None:
         """Know that somebody else has set the read deadline: a body was read."""
@@ -88,6 +93,7 @@ class Heads:
                     return head
                 if not data:
                     return None
+            self._start = data[:5]
             end = data.find(b"\r\n\r\n") + 4  # 3 where it is not there
             if 3 < end <= self._max_header_bytes and data[0] != _CR:
                 if end == len(data):
@@ -100,6 +106,7 @@ class Heads:
             conn.set_read_deadline(now() + self._header_timeout)
             try:
                 line = self._first_line()
+                self._start = line[:5]
                 if line != b"\r\n":
                     return self._parser.parse(self._read_by_line(line))
             except DeadlineError:
@@ -126,11 +133,7 @@ class Heads:
         self._idle.__enter__()
 
     def _first_line(self) -> bytes:
-        first = self._conn.peek(1)
-        if first == b"\x16":
-            raise RequestError(400, "TLS, and this port speaks plain HTTP")
-        if (first[0] < 32 and first not in b"\r\n") or first[0] >= 127:
-            raise RequestError(400, "not HTTP")
+        check_first_byte(self._conn.peek(1))
         try:
             return self._conn.read_until(
                 b"\n", self._max_target_bytes + BESIDE_TARGET_BYTES
@@ -141,7 +144,7 @@ class Heads:
             ) from None
 
     def _read_by_line(self, line: bytes) -> bytes:
-        check_request_line(line, self._max_target_bytes)
+        read_request_line(line, self._max_target_bytes)
         lines = [line]
         left = self._max_header_bytes - len(line)
         while line != b"\r\n":

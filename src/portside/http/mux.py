@@ -34,10 +34,11 @@ from urllib.parse import quote, unquote
 from portside.http.clean_path import clean_path
 from portside.http.message.request import Request
 from portside.http.message.response import Response
-from portside.http.pattern import Pattern, parse_pattern
+from portside.http.pattern import Pattern, PatternError, parse_pattern
 from portside.http.routes import Routes
 from portside.http.settings import HttpSettings
 from portside.http.web import Web, WebHandler
+from portside.http.wire.request_line import knows_method
 from portside.server.handlers import check_callable
 
 __all__ = ["Mux"]
@@ -81,14 +82,21 @@ class Mux(Web):
         Without a handler it decorates one. The handler is returned as it was given.
 
         Raises:
-            PatternError: it is no pattern, or it and another one would both match some
-                request and neither is more specific.
+            PatternError: it is no pattern, or no request with its method can come, or
+                it and another one would both match some request and neither is more
+                specific.
             HandlerError: the handler cannot be called with a request.
         """
         caller = _getframe(1)
         parsed = parse_pattern(
             pattern, f"{caller.f_code.co_filename}:{caller.f_lineno}"
         )
+        method = parsed.method
+        if method == "CONNECT" or (method and not knows_method(method)):
+            raise PatternError(
+                f"pattern {pattern!r}: can never match: a request with {method} "
+                f"is answered with 501 before it comes here"
+            )
 
         def register(function: HandlerType) -> HandlerType:
             check_callable(function, "the request")
@@ -149,8 +157,7 @@ class Mux(Web):
         raw_path, method, routes = request.raw_path, request.method, self._routes
         if raw_path == "*":
             return _answer_asterisk, None, {}
-        # CONNECT is for a tunnel; whatever its path is means what it is (as in Go).
-        path = raw_path if method == "CONNECT" else clean_path(raw_path)
+        path = clean_path(raw_path)
         segments = path.split("/")
         if "%" in path:
             segments = [unquote(each, errors="replace") for each in segments]

@@ -10,7 +10,9 @@ Where a handler looks at the path itself (files, another mux, an application) an
 in a mux at ``/static/``, this takes ``/static`` away. Go's takes away any text at the
 front; here whole segments are compared, decoded on both sides, so that ``/stat`` is no
 prefix of ``/static``, and what is left begins with a slash. The request is copied: what
-is around goes on to see the whole path. Its ``target`` stays as it came.
+is around goes on to see the whole path. Its ``target`` stays as it came. The prefix
+alone is ``/``, as with a slash behind it: where what is served has links relative to
+itself, let a mux lead there by ``/static/``, which adds the slash.
 """
 
 from urllib.parse import unquote

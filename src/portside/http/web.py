@@ -34,6 +34,8 @@ class Web:
     """
 
     def __init__(self, settings: HttpSettings | None = None) -> None:
+        if not isinstance(settings, HttpSettings | None):
+            raise TypeError(f"settings are an HttpSettings, and not {settings!r}")
         self.settings = settings or HttpSettings()
 
     def respond(self, request: Request) -> Response:

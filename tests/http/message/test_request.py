@@ -68,6 +68,25 @@ def test_who_is_asked_is_in_the_target_before_the_host(target, host):
     assert request.scheme == "http"
 
 
+@pytest.mark.parametrize("target", ["", "hello/x", "?a=b"])
+def test_what_is_no_target_is_refused(target):
+    with pytest.raises(ValueError, match="a path begins with /"):
+        Request.build("GET", target)
+
+
+def test_a_body_is_bytes():
+    text: Any = "text"
+    with pytest.raises(TypeError, match="a body is bytes, and not str"):
+        Request.build("POST", "/", body=text)
+
+
+@pytest.mark.parametrize("user", [3, b"ada", True, ("ada",)])
+def test_a_user_is_a_text(user):
+    request = Request.build("GET", "/")
+    with pytest.raises(TypeError, match="a user is a text"):
+        request.user = user
+
+
 def test_without_a_host_nobody_is_asked():
     assert Request.build("GET", "/").host == ""
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
+from portside.errors import HandlerError
 from portside.http.message.file_body import FileBody
 from portside.http.message.headers import Headers
 from portside.http.message.response import Response, Upgrade
@@ -228,6 +229,20 @@ def test_events_are_a_stream_that_no_cache_keeps():
     assert b"".join(response.body) == b"data: hello\n\n"
     assert response.headers["Content-Type"] == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-store"
+
+
+async def converse_later(conn):
+    pass
+
+
+def converse_by_and_by(conn):
+    yield
+
+
+@pytest.mark.parametrize("converse", [converse_later, converse_by_and_by, 3])
+def test_an_upgrade_goes_on_with_a_function_of_the_conn(converse):
+    with pytest.raises(HandlerError):
+        Response.upgrade("websocket", converse)
 
 
 def test_an_upgrade_names_the_protocol():

@@ -46,15 +46,11 @@ def test_what_another_could_take_for_another_size_is_refused(line):
     assert caught.value.status == 400
 
 
-def test_small_chunks_may_go_on_for_ever_and_single_bytes_for_thousands():
+@pytest.mark.parametrize("line", [b"1\r\n", b"0000000000000001\r\n", b"2;a=b\r\n"])
+def test_small_chunks_may_go_on_for_ever(line):
     lines = ChunkLines()
     for _ in range(100_000):
-        assert lines.size(b"2\r\n") == 2
-    for _ in range(10_000):
-        assert lines.size(b"1\r\n") == 1
-    with pytest.raises(RequestError, match="more around them than in them"):
-        for _ in range(10_000):
-            lines.size(b"1\r\n")
+        assert lines.size(line) > 0
 
 
 def test_extensions_around_a_byte_come_to_an_end():

@@ -3,7 +3,8 @@
 import pytest
 
 from portside.http.message.status_error import RequestError
-from portside.http.wire.head import Head, HeadParser, check_line, check_request_line
+from portside.http.wire.head import Head, HeadParser, check_line
+from portside.http.wire.request_line import read_request_line
 
 HOST = b"Host: x"
 
@@ -420,10 +421,10 @@ def test_a_head_behind_one_with_a_body_is_read_as_ever():
 )
 def test_a_request_line_is_judged_before_the_rest_has_come(line, status):
     if not status:
-        check_request_line(line, 20)
+        read_request_line(line, 20)
         return
     with pytest.raises(RequestError) as caught:
-        check_request_line(line, 20)
+        read_request_line(line, 20)
     assert caught.value.status == status
 
 

@@ -50,6 +50,7 @@ class Body:
         Raises:
             StatusError: 413, there is more than `max_bytes` of the body; 400 or 408
                 (a RequestError) when the client does not send what it announced.
+                After each the connection is closed.
             ValueError: max_bytes is less than 1.
         """
         if max_bytes < 1:
@@ -117,7 +118,12 @@ class Body:
 
     def _check(self, n_bytes: int) -> None:
         if self.max_bytes is not None and n_bytes > self.max_bytes:
-            raise StatusError(413, f"the body is over {self.max_bytes} bytes")
+            # What follows a request that is refused is never read as another.
+            raise StatusError(
+                413,
+                f"the body is over {self.max_bytes} bytes",
+                headers={"Connection": "close"},
+            )
 
     def _begin(self) -> None:
         """Do what must be done before the first piece."""

@@ -14,9 +14,9 @@ Only ``&`` separates. A ``;`` did in old servers; where a proxy in front of us d
 split there, and we did, each would see other fields than the other.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Self, TypeVar, overload
-from urllib.parse import unquote_to_bytes
 
 from portside.http.message.status_error import StatusError
 
@@ -120,5 +120,21 @@ def _decoded(text: bytes) -> str:
     if b"+" in text:
         text = text.replace(b"+", b" ")
     if b"%" in text:
-        text = unquote_to_bytes(text)
+        text = _unquoted(text)
     return text.decode("utf-8", "replace")
+
+
+def _unquoted(text: bytes) -> bytes:
+    """Return text without its escapes; what is none stays as it is.
+
+    As `urllib.parse.unquote_to_bytes`, which takes many times as long where nothing is
+    one: a megabyte of percent signs is soon sent.
+    """
+    parts = _ESCAPE.split(text)  # a literal, two digits, a literal ...
+    escaped = bytes.fromhex(b"".join(parts[1::2]).decode())
+    parts[1::2] = map(_BYTES.__getitem__, escaped)
+    return b"".join(parts)
+
+
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BYTES = [bytes([number]) for number in range(256)]

@@ -113,7 +113,16 @@ class Request:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> "Request":
-        """Return a request that came by no wire: to try a handler, or to test one."""
+        """Return a request that came by no wire: to try a handler, or to test one.
+
+        Raises:
+            ValueError: the target is none: no path, no ``*`` and no URL.
+            TypeError: the body is no bytes.
+        """
+        if not (target.startswith("/") or target == "*" or "://" in target):
+            raise ValueError(f"target {target!r}: a path begins with /")
+        if not isinstance(body, bytes):
+            raise TypeError(f"a body is bytes, and not {type(body).__name__}")
         fields = Headers(headers or {})
         encoded = [(n.encode(), v.encode("latin-1")) for n, v in fields.items()]
         host = fields.get("Host", "") or ""
@@ -132,6 +141,8 @@ class Request:
 
     @user.setter
     def user(self, user: str | None) -> None:
+        if not isinstance(user, str | None):
+            raise TypeError(f"a user is a text, or None, and not {user!r}")
         if self._outer is None:
             self._user = user
         else:

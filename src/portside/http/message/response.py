@@ -19,6 +19,7 @@ from portside.http.message.event_stream import Event, event_stream
 from portside.http.message.file_body import FileBody
 from portside.http.message.headers import Headers
 from portside.http.message.status import reason_of
+from portside.server.handlers import check_callable
 
 __all__ = ["USUAL_TYPES", "Response", "Upgrade"]
 
@@ -250,6 +251,7 @@ class Response:
         """
         if not FIELD_NAME.fullmatch(protocol.partition("/")[0]):
             raise ValueError(f"{protocol!r}: not the name of a protocol")
+        check_callable(converse, "the conn")
         response = cls(Upgrade(converse), status=101, headers=headers)
         response.headers["Upgrade"] = protocol
         return response

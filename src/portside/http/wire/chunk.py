@@ -19,6 +19,10 @@ MAX_CHUNK_LINE_BYTES = 1024
 MAX_OVERHEAD_BYTES = 16384
 """What the lines may come to beyond a fair share: Go's figure after CVE-2023-39326."""
 
+FAIR_LINE_BYTES = 16
+"""The fair share of a line, beside two bytes for each of its data: Go's figure too. A
+size and its end have no more, so a chunk without extensions is always lawful."""
+
 # What says where a message ends, whom it is for or who sends it may not come after it
 # was acted on: RFC 9110 section 6.5.1.
 _NOT_IN_TRAILERS = frozenset(
@@ -79,10 +83,11 @@ class ChunkLines:
     def _count(self, line_bytes: int, size: int) -> None:
         """Count what is beside the data, line by line, and data against it.
 
-        Small chunks are lawful, some thousands of a single byte too; a page of
-        extensions around each is an attack, and so is a megabyte byte by byte.
+        Small chunks are lawful, also of a single byte each; a page of extensions around
+        each is an attack.
         """
-        self._overhead = max(0, self._overhead + line_bytes - 2 * size)
+        excess = line_bytes - FAIR_LINE_BYTES - 2 * size
+        self._overhead = max(0, self._overhead + excess)
         if self._overhead > MAX_OVERHEAD_BYTES:
             raise RequestError(400, "chunks with more around them than in them")
 

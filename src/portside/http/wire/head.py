@@ -8,9 +8,9 @@ Fails    RequestError: 400, 414, 417, 431, 501, 505
 
 llhttp is strict about what lies inside a line: a bare CR or LF, a NUL, a fold, a space
 before the colon, two lengths, a length with a transfer coding. It is lax about what
-stands in the request line (two spaces, RTSP, a method that no server knows), and about
-which transfer codings there are. So the request line is matched whole here, and the
-fields that say where a body ends, who is asked, and what is expected are read again.
+stands in the request line (two spaces, RTSP), and about which transfer codings there
+are. So the request line is read whole (`wire.request_line`), and the fields that say
+where a body ends, who is asked, and what is expected are read again.
 
 Only the head is given to it, never a body: it cannot say where in what it was given a
 message ended, and what follows a message may belong to nobody.
@@ -22,24 +22,15 @@ from typing import NoReturn
 
 from httptools import (
     HttpParserError,
-    HttpParserInvalidMethodError,
     HttpParserUpgrade,
     HttpRequestParser,
 )
 
-from portside.http.grammar import FIELD, FIELD_LINE, HOST, REQUEST_LINE, TOKEN
+from portside.http.grammar import FIELD, FIELD_LINE, HOST, TOKEN
 from portside.http.message.status_error import RequestError
+from portside.http.wire.request_line import USUAL_METHODS, read_request_line
 
-__all__ = [
-    "BESIDE_TARGET_BYTES",
-    "Head",
-    "HeadParser",
-    "check_line",
-    "check_request_line",
-]
-
-BESIDE_TARGET_BYTES = 32
-"""What a request line may have beside its target: the longest method has 17."""
+__all__ = ["Head", "HeadParser", "check_line"]
 
 MAX_KEPT_BYTES = 4096
 """A head that is longer is read anew each time, and not kept while nothing comes."""
@@ -54,10 +45,6 @@ _PLAIN_START = re.compile(
     rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[\x21\x22\x24\x26-\x7e]*)"
 )
 _PLAIN_LINE = re.compile(_PLAIN_START.pattern + rb" HTTP/1\.1")
-_USUAL = {
-    name.encode(): name
-    for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-}
 # The fields that say something of the message: where one of them changes, all is new.
 _READ_HERE = frozenset(
     (
@@ -131,15 +118,8 @@ class HeadParser:
         Raises:
             RequestError: it says nothing that everybody would read alike.
         """
-        match = REQUEST_LINE.match(raw)
-        if match is None or match.end() - BESIDE_TARGET_BYTES > self._max_target_bytes:
-            _refuse_request_line(raw, self._max_target_bytes)
-        method, target, major, minor = match.groups()
-        if len(target) > self._max_target_bytes:
-            _refuse_target(self._max_target_bytes)
-        if major != b"1" or minor not in b"01":
-            _refuse_version(major, minor)
-        head = Head(method.decode(), target.decode(), 1 if minor == b"1" else 0, [])
+        method, target, minor = read_request_line(raw, self._max_target_bytes)
+        head = Head(method, target, minor, [])
         self._feed(raw)
         head.fields = fields = self._fields
         if len(fields) > self._max_headers:
@@ -155,7 +135,7 @@ class HeadParser:
         if b"expect" in values:
             _read_expect(head, values[b"expect"])
         if len(raw) <= MAX_KEPT_BYTES:
-            self._last_lines, self._last = raw[match.end(2) :], head
+            self._last_lines, self._last = raw[len(method) + 1 + len(target) :], head
         return head
 
     def parse_again(self, raw: bytes) -> Head | None:
@@ -179,7 +159,7 @@ class HeadParser:
         method, target = match.groups()
         if len(target) > self._max_target_bytes:
             return None
-        last.method, last.target = _USUAL[method], target.decode()
+        last.method, last.target = USUAL_METHODS[method], target.decode()
         return last
 
     def _parse_changed(self, raw: bytes, last: Head) -> Head | None:
@@ -207,7 +187,7 @@ class HeadParser:
                 if name != fields[at][0] or name.lower() in _READ_HERE:
                     return None
                 fields[at] = name, value
-        last.method, last.target = _USUAL[method], target.decode()
+        last.method, last.target = USUAL_METHODS[method], target.decode()
         last.fields, self._last_lines = fields, raw[match.end(2) :]
         return last
 
@@ -229,30 +209,12 @@ class HeadParser:
             HttpRequestParser(self).feed_data(raw)
         except HttpParserUpgrade:
             return
-        except HttpParserInvalidMethodError:
-            raise RequestError(501, "a method that this server does not know") from None
         except HttpParserError as error:
             if self._fields_complete:  # what follows them is ours to judge
                 return
             raise RequestError(400, _in_words(error)) from None
         if not self._fields_complete:
             raise RequestError(400, "a head that does not end")
-
-
-def check_request_line(line: bytes, max_target_bytes: int) -> None:
-    """Return if a line can begin a head: before all of it has come.
-
-    Raises:
-        RequestError: it cannot.
-    """
-    match = REQUEST_LINE.fullmatch(line)
-    if match is None:
-        _refuse_request_line(line, max_target_bytes)
-    _, target, major, minor = match.groups()
-    if len(target) > max_target_bytes:
-        _refuse_target(max_target_bytes)
-    if major != b"1" or minor not in b"01":
-        _refuse_version(major, minor)
 
 
 def check_line(line: bytes) -> None:
@@ -263,23 +225,6 @@ def check_line(line: bytes) -> None:
     """
     if line != b"\r\n" and not FIELD_LINE.fullmatch(line):
         raise RequestError(400, "a malformed header field")
-
-
-def _refuse_request_line(raw: bytes, max_target_bytes: int) -> NoReturn:
-    """Raise what is wrong with a request line that matches nothing, or is too long."""
-    line = raw.partition(b"\n")[0]
-    if len(line) >= max_target_bytes + BESIDE_TARGET_BYTES:
-        _refuse_target(max_target_bytes)
-    raise RequestError(400, "a malformed request line")
-
-
-def _refuse_target(max_target_bytes: int) -> NoReturn:
-    raise RequestError(414, f"the target is over {max_target_bytes} bytes")
-
-
-def _refuse_version(major: bytes, minor: bytes) -> NoReturn:
-    version = f"HTTP/{major.decode()}.{minor.decode()}"
-    raise RequestError(505, f"{version} is not spoken here: HTTP/1.1 is")
 
 
 def _in_words(error: HttpParserError) -> str:
