@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import threading
 
 import pytest
 
+from portside.engine import sleep
 from portside.testing import leaks
 from portside.testing.leaks import no_leaks
 
@@ -48,3 +50,22 @@ def test_what_goes_a_moment_later_is_no_leak(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(leaks, "WAIT_SECONDS", 20.0)
     with no_leaks():
         threading.Timer(0.05, lambda: None).start()
+
+
+def test_what_a_thread_waits_with_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays as long as the thread; nor does it take a moment to be there."""
+    # As on a machine that is held up: the moments that are waited for are over.
+    monkeypatch.setattr(leaks, "now", itertools.count().__next__)
+    told: list[BaseException] = []
+
+    def wait_for_the_first_time() -> None:
+        try:
+            with no_leaks():
+                sleep(0.001)
+        except AssertionError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=wait_for_the_first_time)
+    thread.start()
+    thread.join()
+    assert told == []

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 
-from portside.engine import now, wait_any
+from portside.engine import current, now, park
 from portside.engine.threads import pool
 from portside.errors import DeadlineError
 
@@ -29,7 +29,10 @@ def no_leaks() -> Iterator[None]:
     Raises:
         AssertionError: something is still there after 5 seconds.
     """
-    _wait(0.0)  # this thread's own bell is made at its first wait, and stays
+    # This thread's own bell is made at its first wait, and stays. No deadline: it could
+    # be over before the wait begins.
+    current().wake()
+    park()
     before = _present()
     yield
     pool.trim()
@@ -37,12 +40,8 @@ def no_leaks() -> Iterator[None]:
     while left := _present() - before:
         if now() >= until:
             raise AssertionError(f"left behind: {', '.join(sorted(left))}")
-        _wait(0.01)
-
-
-def _wait(seconds: float) -> None:
-    with contextlib.suppress(DeadlineError):
-        wait_any((), (), now() + max(seconds, 0.001))
+        with contextlib.suppress(DeadlineError):
+            park(now() + 0.01)
 
 
 def _present() -> set[str]:
