@@ -230,3 +230,32 @@ def test_a_file_that_goes_with_its_head_is_never_sent_with_a_hole(tmp_path):
     body.close()
     sent = bytes(stream.sent).partition(b"\r\n\r\n")[2]
     assert sent == content[: len(sent)]
+
+
+def test_a_file_that_goes_with_its_head_has_the_time_of_a_whole_period(
+    pipe, tmp_path, monkeypatch
+):
+    """It is not gone on from where a period ends: so none may end in its middle."""
+    (tmp_path / "a").write_bytes(bytes(40_000))
+    body = FileBody(str(tmp_path / "a"))
+    descriptor = os.open(body.path, os.O_RDONLY)
+    body.take(descriptor, os.fstat(descriptor))
+    near, far = pipe
+    outgoing = Outgoing(near, 20 * WAIT)
+    near.write(bytes(60_000))
+
+    def read_late() -> None:
+        sleep(10 * WAIT)
+        far.read_exactly(90_000)
+
+    with TaskGroup() as group:
+        group.start_soon(read_late)
+        outgoing.send(Response(bytes(40_000)), 1, False, True)
+        deadlines: list[float] = []
+        monkeypatch.setattr(
+            Conn, "set_write_deadline", lambda _, at: deadlines.append(at)
+        )
+        began = now()
+        outgoing.send(Response(body), 1, False, True)
+        assert deadlines[0] >= began + 20 * WAIT
+    body.close()

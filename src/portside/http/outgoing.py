@@ -139,7 +139,10 @@ class Outgoing:
         match body.parts:
             case [(offset, count)] if body.length <= TOGETHER_BYTES:
                 # With the head, in one segment. It is not gone on from where a period
-                # ends: what an error says was sent has the head in it too.
+                # ends, as what an error says was sent has the head in it too: where it
+                # might end in the middle, another begins.
+                if self._period_sent + len(head) + count > PERIOD_BYTES:
+                    self._begin_period()
                 moment = self._begin_write()
                 try:
                     with self._conn.corked():
