@@ -91,6 +91,8 @@ class Outgoing:
         ):
             # What all the rest does for what most answers are.
             moment = now()
+            if moment >= self._renew_at:
+                self._begin_write(moment)
             try:
                 start = bare_start(response.status, response.bare_type)
             except ValueError as error:
@@ -98,7 +100,17 @@ class Outgoing:
             text = f"{start}{date_line(moment)}Content-Length: {len(body)}\r\n\r\n"
             self.has_begun = True
             data = text.encode("latin-1") + body
-            self._write(data, len(text), len(body), moment)
+            try:
+                self._conn.write(data)
+            except Error as error:
+                self._write_rest(error, data, len(text), len(body))
+            else:
+                self._period_sent += len(data)
+                if self._period_sent < PERIOD_BYTES:
+                    self._period_waited += now() - moment
+                else:
+                    self._begin_period()
+            self.sent = len(body)
             return True
         try:
             head, length, keep_alive = _head_of(response, minor, is_head, keep_alive)
@@ -143,7 +155,7 @@ class Outgoing:
                 # might end in the middle, another begins.
                 if self._period_sent + len(head) + count > PERIOD_BYTES:
                     self._begin_period()
-                moment = self._begin_write()
+                moment = self._begin_write(now())
                 try:
                     with self._conn.corked():
                         self._conn.write(head)
@@ -165,7 +177,7 @@ class Outgoing:
         def send(sent: int) -> None:
             self._conn.send_file(body.descriptor, offset + sent, count - sent)
 
-        moment = self._begin_write()
+        moment = self._begin_write(now())
         try:
             send(0)
         except Error as error:
@@ -212,34 +224,25 @@ class Outgoing:
 
     # -- the conn, and a client that does not read
 
-    def _write(
-        self, data: bytes, ahead: int = 0, count: int = 0, moment: float | None = None
-    ) -> None:
-        """Write what has so many bytes of the body in it, behind so many others.
-
-        Args:
-            moment: that it is now, where it is known.
-        """
-        moment = self._begin_write(moment)
+    def _write(self, data: bytes, ahead: int = 0, count: int = 0) -> None:
+        """Write what has so many bytes of the body in it, behind so many others."""
+        moment = self._begin_write(now())
         try:
             self._conn.write(data)
         except Error as error:
-            view = memoryview(data)
-            self._go_on(
-                error,
-                lambda sent: self._conn.write(view[sent:]),
-                len(data),
-                ahead,
-                count,
-            )
+            self._write_rest(error, data, ahead, count)
         else:
             self._end_write(len(data), moment)
         self.sent += count
 
-    def _begin_write(self, moment: float | None = None) -> float:
-        """Set the deadline where that is due; return when the write began."""
-        if moment is None:
-            moment = now()
+    def _write_rest(self, error: Error, data: bytes, ahead: int, count: int) -> None:
+        view = memoryview(data)
+        self._go_on(
+            error, lambda sent: self._conn.write(view[sent:]), len(data), ahead, count
+        )
+
+    def _begin_write(self, moment: float) -> float:
+        """Set the deadline where that is due; return the moment, when it begins."""
         if moment >= self._renew_at:
             self._renew_at = moment + self._slack
             left = max(self._write_timeout - self._period_waited, 0.0)
@@ -276,7 +279,7 @@ class Outgoing:
             and now() >= self._deadline
         ):
             self._begin_period()
-            moment = self._begin_write()
+            moment = self._begin_write(now())
             try:
                 send(sent)
             except Error as again:
