@@ -3,6 +3,8 @@
 portside serve echo=127.0.0.1:7007 examples/welcome/site.py:mux=127.0.0.1:8080
 """
 
+import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
@@ -24,6 +26,9 @@ SERVICES = {  # what `make serve` starts: port, what it does, what to send
     "time": (7037, "tells the time to programs, in 32 bits", ""),
 }
 
+# After `make serve` it is in .venv, which nobody looks through.
+COMMAND = "portside" if shutil.which("portside") else sys.argv[0]
+
 mux = http.Mux()
 
 
@@ -41,7 +46,7 @@ def rows() -> Iterator[str]:
             name=name,
             address=f"127.0.0.1:{port}",
             about=about,
-            command=escape(f"{sent}portside dial 127.0.0.1:{port}"),
+            command=escape(f"{sent}{COMMAND} dial 127.0.0.1:{port}"),
             state="up" if is_there(port) else "down",
         )
 
@@ -51,6 +56,7 @@ def page(request: http.Request) -> http.Response:
     said = request.query.get("text", "")
     text = PAGE.substitute(
         rows="\n".join(rows()),
+        portside=escape(COMMAND),
         said=escape(said),
         heard=escape(echoed(said)) if said else "",
         remote=escape(str(request.remote_address)),
