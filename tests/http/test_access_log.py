@@ -207,8 +207,8 @@ def test_a_line_with_its_end_is_no_longer_than_a_pipe_takes_as_a_whole(
     write, character
 ):
     """Workers write to the same one, and a line that is torn could begin anywhere."""
-    texts = dict.fromkeys((*TEXTS, "error"), character * 10_000_000) | {"method": "GET"}
-    remote = UnixAddress("unix", "/" + character * 99)
+    texts = dict.fromkeys((*TEXTS, "error"), character * 10_000_000)
+    remote = UnixAddress("unix", "@" + character * 107)
     line = write(
         served(**texts, remote=remote, sent_bytes=2**63, seconds=1e9, status=599)
     )

@@ -298,10 +298,11 @@ def test_a_stream_of_what_the_client_sends_wrongly_is_no_fault_of_ours(caplog, r
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
-def test_a_stream_that_refuses_by_a_fault_of_ours_is_told(caplog):
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_stream_that_refuses_by_a_fault_of_ours_is_told(caplog, status):
     def broken() -> Iterator[bytes]:
         yield b"a"
-        raise StatusError(500, "no such luck")
+        raise StatusError(status, "no such luck")
 
     with talking(lambda request: Response.stream(broken())) as client:
         with pytest.raises((ResetError, AssertionError)):

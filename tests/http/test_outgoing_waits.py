@@ -148,6 +148,53 @@ def test_a_client_that_reads_a_little_in_each_period_is_given_up(pipe, answer):
         group.cancel()
 
 
+def test_a_client_that_lets_each_of_many_writes_wait_is_given_up(pipe):
+    """Also where the handler's own pace leaves the deadline far behind."""
+    near, far = pipe
+    seconds = 0.5
+    near.write(bytes(65_000))
+
+    def sip() -> None:
+        while True:
+            far.read(1000)
+            sleep(0.06)
+
+    def pieces() -> Iterator[bytes]:
+        while True:
+            sleep(0.04)
+            yield bytes(1000)
+
+    with TaskGroup() as group:
+        group.start_soon(sip)
+        with timeout(40 * seconds), pytest.raises(DeadlineError) as caught:
+            send(near, Response.stream(pieces()), write_timeout=seconds)
+        assert near.write_waited < 3 * seconds
+        group.cancel()
+    assert caught.value.op == "write"
+
+
+def test_what_a_write_takes_otherwise_is_not_the_clients_time(pipe, monkeypatch):
+    """As on a server whose threads wait for each other."""
+    near, _ = pipe
+    outgoing = Outgoing(near, WAIT)
+    write = Conn.write
+
+    def write_late(conn: Conn, data: bytes) -> None:
+        sleep(WAIT / 2)
+        write(conn, data)
+
+    monkeypatch.setattr(Conn, "write", write_late)
+    for _ in range(6):
+        outgoing.send(Response(bytes(1000)), 1, False, True)
+    monkeypatch.undo()
+    assert near.write_waited == 0.0
+    began = now()
+    with pytest.raises(DeadlineError):
+        outgoing.send(Response(bytes(60_000)), 1, False, True)
+        outgoing.send(Response(bytes(60_000)), 1, False, True)
+    assert now() - began >= WAIT
+
+
 @pytest.mark.parametrize("n_answers", [0, 1, 5, 9])
 def test_the_wait_for_a_client_is_never_shorter_than_promised(pipe, n_answers):
     """The deadline is not set anew for each answer: so it is set later than need be."""
@@ -201,14 +248,14 @@ def test_a_client_over_tcp_that_stops_reading_is_given_up():
 
 
 class Stalls(PlayedStream):
-    """A peer that takes 65540 bytes, nothing for a period, and then all of it."""
+    """A peer that takes 45000 bytes, nothing for a period, and then all of it."""
 
     has_stalled = False
 
     def send(self, data: Buffer) -> int:
         """Take what it takes."""
         if not self.sent:
-            self.sent += memoryview(data)[:65540]
+            self.sent += memoryview(data)[:45_000]
             return len(self.sent)
         if not self.has_stalled:
             self.has_stalled = True
@@ -226,7 +273,7 @@ def test_a_file_that_goes_with_its_head_is_never_sent_with_a_hole(tmp_path):
     body.take(descriptor, os.fstat(descriptor))
     stream = Stalls([], ends=True)
     with pytest.raises(DeadlineError):
-        send(Conn(stream), Response(body, headers={"X-A": "a" * 40_000}))
+        send(Conn(stream), Response(body, headers={"X-A": "a" * 30_000}))
     body.close()
     sent = bytes(stream.sent).partition(b"\r\n\r\n")[2]
     assert sent == content[: len(sent)]
@@ -236,7 +283,7 @@ def test_a_file_that_goes_with_its_head_has_the_time_of_a_whole_period(
     pipe, tmp_path, monkeypatch
 ):
     """It is not gone on from where a period ends: so none may end in its middle."""
-    (tmp_path / "a").write_bytes(bytes(40_000))
+    (tmp_path / "a").write_bytes(bytes(30_000))
     body = FileBody(str(tmp_path / "a"))
     descriptor = os.open(body.path, os.O_RDONLY)
     body.take(descriptor, os.fstat(descriptor))

@@ -329,7 +329,7 @@ class Descriptor:
             raise error
         gate = self.writing
         gate.check()
-        here.engine.wait_write(self.number, gate.bound)
+        gate.wait(here.engine.wait_write, self.number)
         return self._writing("send", self._send, data)
 
     def _writing(
@@ -349,7 +349,7 @@ class Descriptor:
                 self._note_failure(name, error)
                 raise
             gate.check()
-            here.engine.wait_write(self.number, gate.bound)
+            gate.wait(here.engine.wait_write, self.number)
 
     def _belong_to(self, owner: Owner) -> None:
         if self._owner is not None:

@@ -59,6 +59,7 @@ class Gate:
         ends_when_draining: the task inside said that it may be ended here (`idle`).
         draining: the server stops; a read that may be ended here sees the end.
         locate: gives an error its place; None leaves it as it is.
+        waited: seconds that those inside have waited for the peer.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Gate:
         "engine",
         "is_counted",
         "locate",
+        "waited",
     )
 
     def __init__(
@@ -87,6 +89,7 @@ class Gate:
         self.ends_when_draining = False
         self.draining = False
         self.locate: Callable[[OSError], Error] | None = None
+        self.waited = 0.0
         self._on_empty = on_empty
         self._inside: dict[int, Task] = {}
         self._wanted = False  # somebody stands in line, or it was closed
@@ -190,6 +193,18 @@ class Gate:
         if self.closed:
             self.deadline = _NEVER
         self._wake_all()
+
+    def wait(self, how: Callable[..., object], *args: object) -> None:
+        """Wait inside, until `bound`, and count how long.
+
+        Args:
+            how: takes args, and a deadline.
+        """
+        began = now()
+        try:
+            how(*args, self.bound)
+        finally:
+            self.waited += now() - began
 
     def drain(self) -> None:
         """Say that the server stops: a read that may be ended here sees the end."""

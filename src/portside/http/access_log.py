@@ -48,9 +48,9 @@ __all__ = ["Served", "combined_line", "json_line", "log_served"]
 
 _log = logging.getLogger("portside.http.access")
 
-MAX_FIELD_CHARS = 600
+MAX_FIELD_CHARS = 540
 """What is logged of each text that somebody else chose, as it is written: longer than
-browsers' names are, and six of them and all the rest are no 4096 bytes, PIPE_BUF."""
+browsers' names are, and seven of them and all the rest are no 4096 bytes, PIPE_BUF."""
 
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun",

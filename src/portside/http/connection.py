@@ -72,17 +72,24 @@ class Connection:
 
     def serve(self) -> None:
         """Answer until the client ends, is idle, or may not go on."""
+        heads = self._heads
         try:
-            while (head := self._heads.next()) is not None:
-                if not self._answer(head):
+            while True:
+                try:
+                    head = heads.next()
+                except RequestError as refusal:
+                    self._refuse(refusal)
                     return
-        except RequestError as refusal:
-            began = now()
-            response, is_head = _error_response(refusal), self._heads.asked_head
-            self._outgoing.send(response, 1, is_head, False)
-            self._log(None, refusal.status, began, refusal.message)
+                if head is None or not self._answer(head):
+                    return
         finally:
-            self._heads.end_idle()  # what lingers is read to its end
+            heads.end_idle()  # what lingers is read to its end
+
+    def _refuse(self, refusal: RequestError) -> None:
+        began = now()
+        response, is_head = _error_response(refusal), self._heads.asked_head
+        self._outgoing.send(response, 1, is_head, False)
+        self._log(None, refusal.status, began, refusal.message)
 
     # -- what a request knows of it
 
@@ -308,7 +315,7 @@ class Connection:
     def _is_of_client(self, error: BaseException) -> bool:
         """Whether it is no fault of ours: what was read of the request says so."""
         if isinstance(error, StatusError):
-            return error.status < 500
+            return isinstance(error, RequestError) or error.status == 413
         return self._has_gone(error)
 
     def _has_gone(self, error: BaseException) -> bool:

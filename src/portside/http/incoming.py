@@ -139,6 +139,7 @@ class Heads:
                 b"\n", self._max_target_bytes + BESIDE_TARGET_BYTES
             )
         except LimitError:
+            self._start = self._conn.peek(5)[:5]
             raise RequestError(
                 414, f"the target is over {self._max_target_bytes} bytes"
             ) from None

@@ -7,10 +7,10 @@ Holds    how much was sent
 Fails    errors of the conn; `HandlerFault`: the body is not what its response said
 
 A client that reads slowly may do so; one that does not read 64 KiB within
-``write_timeout`` is given up, be it of one answer or of many. What is waited for it is
-counted, write by write, and so is what was sent: a deadline is as far away as what is
-left of the time, and when 64 KiB have gone the next period begins. What a handler
-thinks between two pieces is its own time.
+``write_timeout`` is given up, be it of one answer or of many. What its conn has waited
+for it is counted, and so is what was sent: a deadline is as far away as what is left of
+the time, and when 64 KiB have gone the next period begins. What a handler thinks
+between two pieces, or waits for its turn, is its own time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +32,9 @@ PERIOD_BYTES = 65536
 TOGETHER_BYTES = 65536
 """Up to this a body leaves in one write with its head; beyond, a copy costs more."""
 
+TOGETHER_FILE_BYTES = 32768
+"""The same for a file: a conn reads it up to this, and leaves more to the kernel."""
+
 
 class HandlerFault(Exception):
     """A handler's body is not what its response said, or failed while it was sent."""
@@ -52,7 +55,7 @@ class Outgoing:
         self._write_timeout = write_timeout
         self._deadline = 0.0
         self._period_sent = 0
-        self._period_waited = 0.0
+        self._waited_before = 0.0  # this period
         # Set once in a while, and so much later, so that an answer need not.
         self._slack = min(1.0, write_timeout / 16)
         self._renew_at = 0.0
@@ -106,9 +109,7 @@ class Outgoing:
                 self._write_rest(error, data, len(text), len(body))
             else:
                 self._period_sent += len(data)
-                if self._period_sent < PERIOD_BYTES:
-                    self._period_waited += now() - moment
-                else:
+                if self._period_sent >= PERIOD_BYTES:
                     self._begin_period()
             self.sent = len(body)
             return True
@@ -149,13 +150,15 @@ class Outgoing:
 
     def _send_file(self, head: bytes, body: FileBody) -> None:
         match body.parts:
-            case [(offset, count)] if body.length <= TOGETHER_BYTES:
+            case [(offset, count)] if (
+                count <= TOGETHER_FILE_BYTES and len(head) + count <= TOGETHER_BYTES
+            ):
                 # With the head, in one segment. It is not gone on from where a period
                 # ends, as what an error says was sent has the head in it too: where it
                 # might end in the middle, another begins.
                 if self._period_sent + len(head) + count > PERIOD_BYTES:
                     self._begin_period()
-                moment = self._begin_write(now())
+                self._begin_write(now())
                 try:
                     with self._conn.corked():
                         self._conn.write(head)
@@ -163,7 +166,7 @@ class Outgoing:
                 except Error as error:
                     self._count_part(error.sent, len(head), count)
                     raise
-                self._end_write(len(head) + count, moment)
+                self._end_write(len(head) + count)
                 self.sent += count
             case parts:
                 self._write(head)
@@ -177,13 +180,13 @@ class Outgoing:
         def send(sent: int) -> None:
             self._conn.send_file(body.descriptor, offset + sent, count - sent)
 
-        moment = self._begin_write(now())
+        self._begin_write(now())
         try:
             send(0)
         except Error as error:
             self._go_on(error, send, count, 0, count)
         else:
-            self._end_write(count, moment)
+            self._end_write(count)
         self.sent += count
 
     def _send_pieces(
@@ -226,13 +229,13 @@ class Outgoing:
 
     def _write(self, data: bytes, ahead: int = 0, count: int = 0) -> None:
         """Write what has so many bytes of the body in it, behind so many others."""
-        moment = self._begin_write(now())
+        self._begin_write(now())
         try:
             self._conn.write(data)
         except Error as error:
             self._write_rest(error, data, ahead, count)
         else:
-            self._end_write(len(data), moment)
+            self._end_write(len(data))
         self.sent += count
 
     def _write_rest(self, error: Error, data: bytes, ahead: int, count: int) -> None:
@@ -241,25 +244,24 @@ class Outgoing:
             error, lambda sent: self._conn.write(view[sent:]), len(data), ahead, count
         )
 
-    def _begin_write(self, moment: float) -> float:
-        """Set the deadline where that is due; return the moment, when it begins."""
+    def _begin_write(self, moment: float) -> None:
+        """Set the deadline where that is due: moment is now."""
         if moment >= self._renew_at:
+            waited = self._conn.write_waited - self._waited_before
+            left = self._write_timeout - waited
             self._renew_at = moment + self._slack
-            left = max(self._write_timeout - self._period_waited, 0.0)
-            self._deadline = self._renew_at + left
+            self._deadline = self._renew_at + left if left > 0 else moment
             self._conn.set_write_deadline(self._deadline)
-        return moment
 
-    def _end_write(self, n_bytes: int, moment: float) -> None:
-        """Count a write that began at a moment."""
+    def _end_write(self, n_bytes: int) -> None:
+        """Count a write."""
         self._period_sent += n_bytes
-        if self._period_sent < PERIOD_BYTES:
-            self._period_waited += now() - moment
-        else:
+        if self._period_sent >= PERIOD_BYTES:
             self._begin_period()
 
     def _begin_period(self) -> None:
-        self._period_sent, self._period_waited = 0, 0.0
+        self._period_sent = 0
+        self._waited_before = self._conn.write_waited
         self._renew_at = 0.0
 
     def _go_on(
@@ -279,7 +281,7 @@ class Outgoing:
             and now() >= self._deadline
         ):
             self._begin_period()
-            moment = self._begin_write(now())
+            self._begin_write(now())
             try:
                 send(sent)
             except Error as again:
@@ -287,7 +289,7 @@ class Outgoing:
                 in_period = error.sent
                 sent += error.sent
             else:
-                self._end_write(n_bytes - sent, moment)
+                self._end_write(n_bytes - sent)
                 return
         self._count_part(sent, ahead, count)
         raise error

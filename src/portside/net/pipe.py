@@ -52,7 +52,7 @@ class _Direction:
 
     def wait(self, gate: Gate) -> None:
         """Sleep until something changes here, or for no reason."""
-        park(gate.bound)
+        gate.wait(park)
 
     def join(self, task: Task) -> None:
         """Be woken by changes, from now on."""

@@ -161,6 +161,14 @@ class Writing:
         self._corks -= 1
         self._uncork()
 
+    @property
+    def write_waited(self) -> float:
+        """How long writes have waited for the peer to take more, in seconds.
+
+        Not what they took otherwise: where the peer keeps up, it is nothing.
+        """
+        return self._stream.writing.waited
+
     def close_write(self) -> None:
         """End our direction (FIN): the peer reads an end, and may go on sending.
 
