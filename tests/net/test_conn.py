@@ -252,6 +252,21 @@ def ends(request):
     return request.getfixturevalue(request.param)
 
 
+def test_what_writes_have_waited_for_the_peer_is_counted_and_nothing_else(ends):
+    near, far = ends
+    near.write(b"it keeps up")
+    far.read()
+    assert near.write_waited == 0.0
+    near.set_write_deadline(now() + 0.05)
+    with pytest.raises(DeadlineError):
+        while True:
+            near.write(bytes(100_000))
+    waited = near.write_waited
+    assert waited > 0.0
+    sleep(0.05)
+    assert near.write_waited == waited
+
+
 def test_a_read_that_was_declared_idle_sees_the_end_when_the_server_drains(ends):
     near, _ = ends
     begun = Event()

@@ -55,7 +55,7 @@ class Outgoing:
         self._write_timeout = write_timeout
         self._deadline = 0.0
         self._period_sent = 0
-        self._waited_before = 0.0  # this period
+        self._waited_before = conn.write_waited  # this period
         # Set once in a while, and so much later, so that an answer need not.
         self._slack = min(1.0, write_timeout / 16)
         self._renew_at = 0.0
