@@ -395,6 +395,12 @@ def test_a_slash_is_added_only_where_it_helps(method, target, host, status):
     assert ask(REDIRECTS, method, target, host)[0] == status
 
 
+def test_a_tunnel_is_asked_for_as_it_is_written():
+    mux = mux_of("/a//b", "/{x...}")
+    assert ask(mux, "CONNECT", "/a//b") == (200, "/a//b")
+    assert ask(mux, "CONNECT", "/a/../b") == (200, "/{x...}")
+
+
 @pytest.mark.parametrize("method", ["BREW", "CONNECT", "DESCRIBE", "GETS"])
 def test_a_method_that_no_request_can_have_here_is_refused(method):
     with pytest.raises(PatternError, match=f"{method} is answered with 501"):

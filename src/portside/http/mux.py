@@ -157,7 +157,8 @@ class Mux(Web):
         raw_path, method, routes = request.raw_path, request.method, self._routes
         if raw_path == "*":
             return _answer_asterisk, None, {}
-        path = clean_path(raw_path)
+        # CONNECT is for a tunnel; whatever its path is means what it is (as in Go).
+        path = raw_path if method == "CONNECT" else clean_path(raw_path)
         segments = path.split("/")
         if "%" in path:
             segments = [unquote(each, errors="replace") for each in segments]
