@@ -73,5 +73,6 @@ def handler(function: WebHandler, *, settings: HttpSettings | None = None) -> We
 
     Raises:
         HandlerError: it is no function of one argument.
+        TypeError: the settings are none.
     """
     return _Function(function, settings)

@@ -136,7 +136,11 @@ class Request:
 
     @property
     def user(self) -> str | None:
-        """Who asks, once a middleware has found out; the access log says it."""
+        """Who asks, once a middleware has found out; the access log says it.
+
+        Raises:
+            TypeError: what is set is no text, and not None.
+        """
         return self._user if self._outer is None else self._outer.user
 
     @user.setter

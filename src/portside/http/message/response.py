@@ -247,7 +247,12 @@ class Response:
         """Go on with another protocol: answer 101, then call converse with the conn.
 
         What the client has sent ahead is still to be read from the conn. Only for a
-        request that offers the protocol (``request.upgrade``); any other gets a 426.
+        request that offers the protocol (``request.upgrade``); any other gets a 426,
+        and one with a body that is too long to be dropped a 413.
+
+        Raises:
+            ValueError: that is not the name of a protocol.
+            HandlerError: converse is no function of a conn.
         """
         if not FIELD_NAME.fullmatch(protocol.partition("/")[0]):
             raise ValueError(f"{protocol!r}: not the name of a protocol")
